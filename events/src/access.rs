@@ -1,0 +1,170 @@
+//! The organisation, its users and their API tokens.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::category_events,
+    ids::{KeyId, UserId},
+    money::Currency,
+    personal::{Personal, personal_fields},
+    values::{Change, Email, Line, Zone},
+};
+
+category_events! {
+    /// Something that happened to the organisation.
+    OrganizationEvent in Organization {
+        /// The installation was set up: the first event of every log.
+        Founded(OrganizationFounded) = "organization.founded" v 1,
+    }
+}
+
+category_events! {
+    /// Something that happened to one user.
+    UserEvent in User {
+        /// The user was added.
+        Added(UserAdded) = "user.added" v 1,
+        /// Some of the details changed.
+        Changed(UserChanged) = "user.changed" v 1,
+        /// The user may not do anything any more.
+        Disabled(UserDisabled) = "user.disabled" v 1,
+        /// The user may work again.
+        Enabled(UserEnabled) = "user.enabled" v 1,
+    }
+}
+
+category_events! {
+    /// Something that happened to one API token.
+    TokenEvent in Token {
+        /// The token was issued.
+        Issued(TokenIssued) = "token.issued" v 1,
+        /// The token opens nothing any more.
+        Revoked(TokenRevoked) = "token.revoked" v 1,
+    }
+}
+
+/// The installation was set up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationFounded {
+    /// Its name.
+    pub name: Line<160>,
+    /// The zone in which its days begin and end.
+    pub zone: Zone,
+    /// The currency it reports in.
+    pub base_currency: Currency,
+}
+
+/// The user was added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserAdded {
+    /// The key of the person.
+    pub key: KeyId,
+    /// The name.
+    pub name: Personal<Line<160>>,
+    /// The e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Personal<Email>>,
+    /// Whom the user reports to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<UserId>,
+    /// The office, branch or business unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub office: Option<Line<100>>,
+}
+
+/// Some of the details changed; what is absent stays as it was, `null` is no value any more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserChanged {
+    /// The name. Never cleared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Personal<Line<160>>>,
+    /// The e-mail address.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub email: Change<Personal<Email>>,
+    /// Whom the user reports to.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub manager: Change<UserId>,
+    /// The office, branch or business unit.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub office: Change<Line<100>>,
+}
+
+/// The user may not do anything any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserDisabled {}
+
+/// The user may work again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserEnabled {}
+
+/// What a token opens.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Questions about records.
+    Read,
+    /// Commands.
+    Write,
+    /// The event feed, the attempt log, the history of records.
+    Audit,
+    /// Users, tokens, rebuilds and backups.
+    Admin,
+}
+
+impl Scope {
+    /// The stored name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Audit => "audit",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The scope of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Read, Self::Write, Self::Audit, Self::Admin].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// The token was issued.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenIssued {
+    /// The key of its label: the user's.
+    pub key: KeyId,
+    /// Who acts with it.
+    pub user: UserId,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Personal<Line<100>>>,
+    /// What it opens.
+    pub scopes: Vec<Scope>,
+    /// SHA-256 of its secret, in hex. The secret itself is nowhere.
+    pub secret_sha256: String,
+}
+
+/// The token opens nothing any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRevoked {}
+
+personal_fields! {
+    OrganizationFounded {}
+    UserAdded { name, email }
+    UserChanged { name, email }
+    UserDisabled {}
+    UserEnabled {}
+    TokenIssued { label }
+    TokenRevoked {}
+}

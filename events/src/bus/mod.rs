@@ -1,0 +1,52 @@
+//! The port of the bus that carries the log to its followers, and how a follower stays whole.
+//!
+//! A message says which position came before it. A bus that loses, repeats, reorders, delays or
+//! forgets messages changes nothing but the delay: the follower repairs itself from the store.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    envelope::{Position, Recorded},
+    store::Answer,
+};
+
+/// One event on its way.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The position of the event before it in the log.
+    pub previous: Position,
+    /// The event, as it is stored: personal fields sealed.
+    pub event: Arc<Recorded>,
+}
+
+/// Why the bus does not carry. Followers go on from the store meanwhile.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the bus is not available: {0}")]
+pub struct BusError(pub Arc<str>);
+
+/// The relay's side of the bus.
+pub trait Publisher: Send + Sync {
+    /// The position of the last message the bus took: the relay's own checkpoint. None when the
+    /// bus is new or empty.
+    fn last(&self) -> Answer<'_, Result<Option<Position>, BusError>>;
+
+    /// Hands over messages in the order of the log.
+    fn publish(&self, messages: Vec<Message>) -> Answer<'_, Result<(), BusError>>;
+}
+
+/// The followers' side of the bus.
+pub trait Bus: Send + Sync {
+    /// Listens to what comes, best from after `position` on; what it misses the follower repairs.
+    fn subscribe(&self, position: Position) -> Answer<'_, Result<Box<dyn Subscription>, BusError>>;
+}
+
+/// One follower's ear.
+pub trait Subscription: Send {
+    /// At most `limit` messages that have come in; waits at most `patience` for the first.
+    /// None in time is an empty answer.
+    fn next(
+        &mut self,
+        limit: usize,
+        patience: Duration,
+    ) -> Answer<'_, Result<Vec<Message>, BusError>>;
+}

@@ -1,0 +1,331 @@
+//! How events are written down: published names, versions and JSON, for ever.
+
+use std::{borrow::Cow, collections::BTreeMap, convert::Infallible};
+
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    access::{OrganizationEvent, TokenEvent, UserEvent},
+    customers::{AccountEvent, ConnectionEvent, ConnectionRoleEvent, ContactEvent, NoteEvent},
+    envelope::{EventType, NewEvent, Version},
+    ids::{Category, EventId},
+    personal::{Origin, Personal, PersonalFields, PersonalVisitor},
+    sales::{NumberingEvent, OpportunityEvent, OrderEvent, QuoteEvent},
+    values::Prose,
+};
+
+/// A stored payload that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// A type or version that this build does not know.
+    #[error("the event type `{name}` version {version} is not known to this build")]
+    UnknownType {
+        /// The wire name.
+        name: String,
+        /// The schema version.
+        version: u16,
+    },
+    /// The bytes are not what the schema says.
+    #[error("the payload of `{name}` version {version} does not match its schema")]
+    Payload {
+        /// The wire name.
+        name: String,
+        /// The schema version.
+        version: u16,
+        /// What JSON says of it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// A payload that cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the event cannot be written down")]
+pub struct EncodeError(#[from] serde_json::Error);
+
+/// One published schema: a wire name, a version and what it looks like.
+pub struct Published {
+    /// The name and version.
+    pub event_type: EventType,
+    /// Its JSON Schema.
+    pub schema: Schema,
+}
+
+/// What the events of every category have in common.
+pub trait CategoryEvents: Sized + PersonalFields {
+    /// The category of their streams.
+    const CATEGORY: Category;
+
+    /// The published type of this event.
+    fn event_type(&self) -> EventType;
+
+    /// The JSON of the data.
+    ///
+    /// # Errors
+    /// When a personal value is not sealed.
+    fn encode(&self) -> Result<Box<RawValue>, serde_json::Error>;
+
+    /// Reads the data of a published type; `None` when this build does not know the type.
+    fn decode(name: &str, version: u16, data: &str) -> Option<Result<Self, serde_json::Error>>;
+
+    /// Every published type of the category, with its schema.
+    fn published() -> Vec<Published>;
+}
+
+pub(crate) fn schema_generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().into_generator()
+}
+
+/// Declares the events of one category: variant, payload, **wire name**, schema version.
+///
+/// The wire names are the storage format. A name or version that was published never changes; a
+/// new shape is a new version with an upcast in `decode`.
+macro_rules! category_events {
+    ($(#[$meta:meta])* $events:ident in $category:ident {
+        $($(#[$variant_meta:meta])* $variant:ident($payload:ty) = $name:literal v $version:literal,)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum $events {
+            $($(#[$variant_meta])* $variant($payload),)*
+        }
+
+        impl $crate::codec::CategoryEvents for $events {
+            const CATEGORY: $crate::ids::Category = $crate::ids::Category::$category;
+
+            fn event_type(&self) -> $crate::envelope::EventType {
+                match self {
+                    $(Self::$variant(_) => $crate::envelope::EventType::new($name, $version),)*
+                }
+            }
+
+            fn encode(&self) -> Result<Box<serde_json::value::RawValue>, serde_json::Error> {
+                match self {
+                    $(Self::$variant(payload) => serde_json::value::to_raw_value(payload),)*
+                }
+            }
+
+            fn decode(
+                name: &str,
+                version: u16,
+                data: &str,
+            ) -> Option<Result<Self, serde_json::Error>> {
+                match (name, version) {
+                    $(($name, $version) => Some(serde_json::from_str(data).map(Self::$variant)),)*
+                    _ => None,
+                }
+            }
+
+            fn published() -> Vec<$crate::codec::Published> {
+                vec![$($crate::codec::Published {
+                    event_type: $crate::envelope::EventType::new($name, $version),
+                    schema: $crate::codec::schema_generator().into_root_schema_for::<$payload>(),
+                },)*]
+            }
+        }
+
+        impl $crate::personal::PersonalFields for $events {
+            fn visit_personal<V: $crate::personal::PersonalVisitor>(
+                &mut self,
+                path: &std::borrow::Cow<'static, str>,
+                visitor: &mut V,
+            ) -> Result<(), V::Error> {
+                match self {
+                    $(Self::$variant(payload) => payload.visit_personal(path, visitor),)*
+                }
+            }
+        }
+
+        $(impl From<$payload> for $events {
+            fn from(payload: $payload) -> Self {
+                Self::$variant(payload)
+            }
+        })*
+    };
+}
+pub(crate) use category_events;
+
+macro_rules! crm_event {
+    ($($category:ident($events:ident),)*) => {
+        /// Any event of the CRM: the sum of all categories.
+        #[derive(Clone, Debug, PartialEq)]
+        #[expect(missing_docs, reason = "each holds the events of the category of the same name")]
+        pub enum CrmEvent {
+            $($category($events),)*
+        }
+
+        impl CrmEvent {
+            /// The category of the stream it belongs to.
+            #[must_use]
+            pub const fn category(&self) -> Category {
+                match self { $(Self::$category(_) => Category::$category,)* }
+            }
+
+            /// Its published type.
+            #[must_use]
+            pub fn event_type(&self) -> EventType {
+                match self { $(Self::$category(event) => event.event_type(),)* }
+            }
+
+            fn encode_data(&self) -> Result<Box<RawValue>, serde_json::Error> {
+                match self { $(Self::$category(event) => event.encode(),)* }
+            }
+
+            fn decode_data(
+                category: &str,
+                name: &str,
+                version: u16,
+                data: &str,
+            ) -> Option<Result<Self, serde_json::Error>> {
+                match Category::from_name(category)? {
+                    $(Category::$category =>
+                        <$events>::decode(name, version, data).map(|event| event.map(Self::$category)),)*
+                }
+            }
+
+            /// Every published type, with its schema.
+            #[must_use]
+            pub fn published() -> Vec<Published> {
+                let mut all = Vec::new();
+                $(all.extend(<$events>::published());)*
+                all
+            }
+        }
+
+        impl PersonalFields for CrmEvent {
+            fn visit_personal<V: PersonalVisitor>(
+                &mut self,
+                path: &Cow<'static, str>,
+                visitor: &mut V,
+            ) -> Result<(), V::Error> {
+                match self { $(Self::$category(event) => event.visit_personal(path, visitor),)* }
+            }
+        }
+
+        $(impl From<$events> for CrmEvent {
+            fn from(event: $events) -> Self {
+                Self::$category(event)
+            }
+        })*
+    };
+}
+
+crm_event! {
+    Account(AccountEvent),
+    Contact(ContactEvent),
+    ConnectionRole(ConnectionRoleEvent),
+    Connection(ConnectionEvent),
+    Opportunity(OpportunityEvent),
+    Quote(QuoteEvent),
+    Order(OrderEvent),
+    Note(NoteEvent),
+    User(UserEvent),
+    Token(TokenEvent),
+    Organization(OrganizationEvent),
+    Numbering(NumberingEvent),
+}
+
+/// The whole payload of an event: what happened, and what `decide` went by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Payload {
+    /// What happened.
+    pub event: CrmEvent,
+    /// Why, in the words of who did it. Sealed like every free text.
+    pub reason: Option<Personal<Prose>>,
+    /// The other streams that `decide` read, and how long they were: they were not locked.
+    pub seen: BTreeMap<String, Version>,
+}
+
+impl PersonalFields for Payload {
+    fn visit_personal<V: PersonalVisitor>(
+        &mut self,
+        path: &Cow<'static, str>,
+        visitor: &mut V,
+    ) -> Result<(), V::Error> {
+        self.event.visit_personal(path, visitor)?;
+        self.reason.visit_personal(&Cow::Borrowed("reason"), visitor)
+    }
+}
+
+#[derive(Serialize)]
+struct PayloadOut<'a> {
+    data: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: &'a Option<Personal<Prose>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    seen: &'a BTreeMap<String, Version>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PayloadIn<'a> {
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(default)]
+    reason: Option<Personal<Prose>>,
+    #[serde(default)]
+    seen: BTreeMap<String, Version>,
+}
+
+impl From<CrmEvent> for Payload {
+    fn from(event: CrmEvent) -> Self {
+        Self { event, reason: None, seen: BTreeMap::new() }
+    }
+}
+
+impl Payload {
+    /// The bytes that are stored and hashed.
+    ///
+    /// # Errors
+    /// When a personal value is not sealed.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let data = self.event.encode_data()?;
+        let out = PayloadOut { data: &data, reason: &self.reason, seen: &self.seen };
+        Ok(serde_json::to_vec(&out)?)
+    }
+
+    /// Reads the stored payload of any published type and version.
+    ///
+    /// # Errors
+    /// When the type is not known or the bytes are not what its schema says.
+    pub fn decode(event: &NewEvent) -> Result<Self, DecodeError> {
+        let EventType { name, version } = &event.event_type;
+        let failed = |source| DecodeError::Payload {
+            name: name.clone().into_owned(),
+            version: *version,
+            source,
+        };
+        let PayloadIn { data, reason, seen } =
+            serde_json::from_slice(&event.payload).map_err(failed)?;
+        let category = name.split('.').next().unwrap_or_default();
+        let decoded = CrmEvent::decode_data(category, name, *version, data.get())
+            .ok_or_else(|| DecodeError::UnknownType {
+                name: name.clone().into_owned(),
+                version: *version,
+            })?
+            .map_err(failed)?;
+        let mut payload = Self { event: decoded, reason, seen };
+        let Ok(()) = payload.visit_personal(&Cow::Borrowed(""), &mut Stamp(event.event_id));
+        Ok(payload)
+    }
+}
+
+/// Tells every sealed value where it was sealed.
+struct Stamp(EventId);
+
+impl PersonalVisitor for Stamp {
+    type Error = Infallible;
+
+    fn visit<T: Serialize + serde::de::DeserializeOwned>(
+        &mut self,
+        path: &Cow<'static, str>,
+        value: &mut Personal<T>,
+    ) -> Result<(), Infallible> {
+        if let Personal::Sealed(sealed) = value {
+            sealed.origin = Some(Origin { event: self.0, path: path.clone() });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+//! Accounts and contacts, the relationships between them, and notes.
+
+mod shared;
+mod account;
+mod contact;
+mod connection;
+mod note;
+
+pub use account::*;
+pub use connection::*;
+pub use contact::*;
+pub use note::*;
+pub use shared::*;

@@ -1,0 +1,39 @@
+//! The key of each person, and what is sealed with it.
+
+use std::sync::Arc;
+
+use aws_lc_rs::aead::LessSafeKey;
+
+use crate::{ids::KeyId, store::Answer};
+
+/// A person's key, ready for use.
+pub type DataKey = Arc<LessSafeKey>;
+
+/// Why keys are not to be had.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The key store has failed.
+    #[error("the key store is not available: {0}")]
+    Unavailable(Arc<str>),
+    /// A key is there but cannot be unwrapped. Never treated as erased.
+    #[error("a key is damaged, or wrapped by another master key")]
+    Damaged,
+    /// A value does not open with the key it names.
+    #[error("a sealed value does not open: it, its key or its place was changed")]
+    Forged,
+    /// A value was decoded without its event, or an event has no key to seal with.
+    #[error("a personal value has no place or no key")]
+    NoPlace,
+}
+
+/// Reads keys.
+pub trait KeyReader: Send + Sync {
+    /// The keys of these ids; `None` for one that is not there (any more): its values are erased.
+    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>>;
+}
+
+/// Makes keys.
+pub trait KeyStore: KeyReader {
+    /// A new key, durable already, never handed out before and never again.
+    fn take(&self) -> Answer<'_, Result<KeyId, KeyError>>;
+}

@@ -1,0 +1,24 @@
+//! The language of the CRM and its log: what can be said, how it is written down, how it travels.
+//!
+//! This crate knows nobody: no HTTP, no read models, no commands.
+#![warn(missing_docs)]
+
+pub mod ids;
+pub mod values;
+pub mod money;
+pub mod personal;
+pub mod envelope;
+pub mod customers;
+pub mod sales;
+pub mod access;
+pub mod codec;
+pub mod evidence;
+pub mod keys;
+pub mod store;
+pub mod bus;
+
+pub use codec::{CrmEvent, DecodeError, Payload};
+pub use envelope::{
+    Actor, ActorKind, Cause, Channel, EventType, Instant, Leaf, NewEvent, Position, Recorded,
+    Version,
+};
