@@ -69,8 +69,7 @@ pub(super) fn open<'a>(
     let origin = sealed.origin.as_ref().ok_or(KeyError::NoPlace)?;
     let data = associated_data(log, origin.event, sealed.key, &origin.path);
     let nonce = Nonce::assume_unique_for_key(sealed.nonce);
-    let value = key
-        .open_in_place(nonce, data, &mut sealed.ciphertext)
-        .map_err(|_| KeyError::Forged)?;
+    let value =
+        key.open_in_place(nonce, data, &mut sealed.ciphertext).map_err(|_| KeyError::Forged)?;
     Ok(value)
 }

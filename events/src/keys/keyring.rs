@@ -150,7 +150,8 @@ impl Keyring {
         needs.keys.extend(key.map(|id| (id, None)));
         let keys = self.unsealer.fetch(needs.keys).await?;
         let under = key.and_then(|id| Some((id, keys.get(&id)?.clone()?)));
-        let mut seal = Seal { log: self.unsealer.log, event, keys: &keys, under, nonce: self.nonce };
+        let mut seal =
+            Seal { log: self.unsealer.log, event, keys: &keys, under, nonce: self.nonce };
         payload.visit_personal(&TOP, &mut seal)
     }
 }
