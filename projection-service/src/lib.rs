@@ -4,3 +4,6 @@
 
 pub mod table;
 pub mod projector;
+pub mod record;
+pub mod customers;
+pub mod access;
