@@ -1,0 +1,3 @@
+//! Questions about deals, documents, and the revenue to expect of them.
+
+pub(crate) mod lists;
