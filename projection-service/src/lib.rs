@@ -6,4 +6,5 @@ pub mod table;
 pub mod projector;
 pub mod record;
 pub mod customers;
+pub mod sales;
 pub mod access;
