@@ -8,3 +8,4 @@ pub mod record;
 pub mod customers;
 pub mod sales;
 pub mod access;
+pub mod models;
