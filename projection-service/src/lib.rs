@@ -6,4 +6,6 @@ pub mod table;
 pub mod projector;
 pub mod record;
 pub mod customers;
+pub mod sales;
 pub mod access;
+pub mod models;

@@ -6,6 +6,9 @@ mod contact;
 mod connection_role;
 mod connection;
 mod note;
+mod timeline_entry;
+mod timeline_sales;
+mod timeline;
 
 pub use account::*;
 pub use connection::*;
@@ -13,3 +16,4 @@ pub use connection_role::*;
 pub use contact::*;
 pub use note::*;
 pub(crate) use shared::serde_name;
+pub use timeline::*;

@@ -1,0 +1,11 @@
+//! Opportunities, quotes and orders, the chains they form, and the revenue to expect of them.
+
+mod opportunity;
+mod quote;
+mod quote_columns;
+mod order;
+
+pub use opportunity::*;
+pub use order::*;
+pub use quote::*;
+pub use quote_columns::*;
