@@ -51,9 +51,7 @@ impl AsOf {
         }
         // A leap second names an instant that does not exist in the log's time.
         match text.parse::<Timestamp>() {
-            Ok(timestamp) if text.get(17..19) != Some("60") => {
-                Ok(Self::Instant(timestamp.into()))
-            }
+            Ok(timestamp) if text.get(17..19) != Some("60") => Ok(Self::Instant(timestamp.into())),
             Ok(_) | Err(_) => Err(Problem::bad(
                 "as_of.invalid",
                 "`as_of` is a position, an instant of RFC 3339 or a day of the form YYYY-MM-DD",
@@ -92,8 +90,8 @@ fn log_begins() -> Problem {
 
 /// When a day begins, and when the next one does.
 pub(crate) fn day_bounds(day: Day, zone: &TimeZone) -> Result<(Instant, Instant), Problem> {
-    let out_of_range = |_| Problem::bad("as_of.invalid", "a day is out of range");
-    let begin = |date: jiff::civil::Date| {
+    let out_of_range = |_: jiff::Error| Problem::bad("as_of.invalid", "a day is out of range");
+    let begin = |date: jiff::civil::Date| -> Result<Instant, Problem> {
         let midnight = date.to_zoned_datetime(zone.clone()).map_err(out_of_range)?;
         Ok(Instant::from(midnight.timestamp()))
     };

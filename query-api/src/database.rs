@@ -1,7 +1,10 @@
 //! Reads rows at one moment: the only file that knows which database is asked.
 
 use projection_service::table::Value;
-use sqlx::{AssertSqlSafe, Row as _, TypeInfo as _, ValueRef as _, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{
+    AssertSqlSafe, Row as _, Sqlite, SqlitePool, Transaction, TypeInfo as _, ValueRef as _,
+    sqlite::SqliteRow,
+};
 use uuid::Uuid;
 
 /// Why the database did not answer.

@@ -98,8 +98,8 @@ impl Statement {
     }
 
     /// Adds text; each `?` in it stands for the next of the values.
-    pub(crate) fn push(&mut self, text: &str, values: impl IntoIterator<Item = Value>) {
-        let mut values = values.into_iter();
+    pub(crate) fn push<V: Into<Value>>(&mut self, text: &str, values: impl IntoIterator<Item = V>) {
+        let mut values = values.into_iter().map(Into::into);
         for (index, piece) in text.split('?').enumerate() {
             if index > 0 {
                 self.binds.extend(values.next());
@@ -194,20 +194,21 @@ impl List {
             "select id, {column} as sorted_by, document from {} where ",
             self.table.name
         ));
-        statement.push("from_position <= ? and to_position > ?", [position.into(), position.into()]);
+        statement.push("from_position <= ? and to_position > ?", [position; 2]);
         for (filter, value) in &wish.filters {
             statement.push(&format!(" and {}", filter.condition()), [value.clone()]);
         }
         let by_id_alone = column == "id";
         match part {
-            Part::Empty => statement.push(&format!(" and {column} is null"), []),
+            Part::Empty => statement.text.push_str(&format!(" and {column} is null")),
             Part::Valued if self.is_nullable(column) => {
-                statement.push(&format!(" and {column} is not null"), []);
+                statement.text.push_str(&format!(" and {column} is not null"));
             }
             Part::Valued => {}
         }
         match (part, after) {
-            (_, None) | (Part::Empty, Some([Value::Int(_) | Value::Text(_) | Value::Id(_), ..])) => {}
+            (_, None)
+            | (Part::Empty, Some([Value::Int(_) | Value::Text(_) | Value::Id(_), ..])) => {}
             (Part::Valued, Some(key)) if !by_id_alone => {
                 statement.push(&format!(" and ({column}, id) {comparison} (?, ?)"), key.to_vec());
             }
@@ -220,7 +221,7 @@ impl List {
             Part::Valued | Part::Empty => format!("id{direction}"),
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        statement.push(&format!(" order by {order} limit ?"), [limit.into()]);
+        statement.push(&format!(" order by {order} limit ?"), [limit]);
         statement
     }
 }

@@ -73,7 +73,8 @@ pub(crate) async fn record<R: Record>(
     let id = known_id(&id)?;
     if moment.sense == Sense::Effective {
         let stream = StreamName { category: R::CATEGORY, id };
-        let record: R = as_effective(&app, &moment, stream).await?.ok_or_else(Problem::not_found)?;
+        let record: R =
+            as_effective(&app, &moment, stream).await?.ok_or_else(Problem::not_found)?;
         return answer::document(&moment, &serde_json::to_string(&record)?, None);
     }
     let binds = [Value::Id(id), Value::Int(moment.position.sql())];
@@ -106,10 +107,7 @@ pub(crate) async fn stream_until(
 }
 
 /// Decodes events and opens their personal values.
-pub(crate) async fn opened(
-    app: &App,
-    events: &[Arc<Recorded>],
-) -> Result<Vec<Payload>, Problem> {
+pub(crate) async fn opened(app: &App, events: &[Arc<Recorded>]) -> Result<Vec<Payload>, Problem> {
     let payloads = events.iter().map(|recorded| Payload::decode(&recorded.event));
     let mut payloads = payloads.collect::<Result<Vec<_>, _>>()?;
     app.unsealer.unseal(&mut payloads).await?;
@@ -136,4 +134,3 @@ async fn as_effective<R: Record>(
         .filter(|fact| fact.effective_at().max(begin) <= moment.instant)
         .fold(None, |record, fact| R::fold(record, fact)))
 }
-

@@ -6,8 +6,18 @@ use crate::list::{ACTIVE_OR_INACTIVE, List, Test, filter, sort};
 
 /// The names of Dynamics's `customertypecode`.
 const CUSTOMER_TYPES: &[&str] = &[
-    "Prospect", "Customer", "Competitor", "Consultant", "Investor", "Partner", "Influencer",
-    "Press", "Reseller", "Supplier", "Vendor", "Other",
+    "Prospect",
+    "Customer",
+    "Competitor",
+    "Consultant",
+    "Investor",
+    "Partner",
+    "Influencer",
+    "Press",
+    "Reseller",
+    "Supplier",
+    "Vendor",
+    "Other",
 ];
 
 /// `GET /accounts`.
@@ -26,7 +36,11 @@ pub(crate) static ACCOUNT_LIST: List = List {
         filter("parent", "parent_id", Test::Id),
         filter("primary_contact", "primary_contact_id", Test::Id),
     ],
-    sorts: &[sort("name", "name_folded"), sort("account_number", "account_number"), sort("id", "id")],
+    sorts: &[
+        sort("name", "name_folded"),
+        sort("account_number", "account_number"),
+        sort("id", "id"),
+    ],
 };
 
 /// `GET /contacts`.

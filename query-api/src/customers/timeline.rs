@@ -7,10 +7,7 @@ use events::{
     ids::Category,
     money::{Currency, Money},
 };
-use projection_service::{
-    record::Record,
-    table::Value,
-};
+use projection_service::{record::Record, table::Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -105,8 +102,14 @@ impl Narrowed {
             record_type,
             channel,
             actor: params.id("actor")?,
-            from: from.map(|day| day_bounds(day, &moment.zone)).transpose()?.map(|day| day.0.micros()),
-            before: to.map(|day| day_bounds(day, &moment.zone)).transpose()?.map(|day| day.1.micros()),
+            from: from
+                .map(|day| day_bounds(day, &moment.zone))
+                .transpose()?
+                .map(|day| day.0.micros()),
+            before: to
+                .map(|day| day_bounds(day, &moment.zone))
+                .transpose()?
+                .map(|day| day.1.micros()),
         })
     }
 }
@@ -126,17 +129,17 @@ pub(crate) fn statement(
          u.name as actor_name, e.channel, e.recorded_at, e.effective_at, e.amount, e.currency, \
          e.details from timeline_entries e left join users u on u.id = e.actor_id ",
     );
-    statement.push("and u.from_position <= ? and u.to_position > ?", [position.into(); 2]);
+    statement.push("and u.from_position <= ? and u.to_position > ?", [position; 2]);
     let (category, id) = subject;
-    statement.push(" where e.subject_id = ? and e.subject_type = ?", [
-        id.into(),
-        category.name().into(),
-    ]);
-    statement.push(" and e.position <= ?", [position.into()]);
+    statement.push(
+        " where e.subject_id = ? and e.subject_type = ?",
+        [Value::from(id), category.name().into()],
+    );
+    statement.push(" and e.position <= ?", [position]);
     let time = match sense {
         Sense::Recorded => "e.recorded_at",
         Sense::Effective => {
-            statement.push(" and e.effective_at <= ?", [instant.into()]);
+            statement.push(" and e.effective_at <= ?", [instant]);
             "e.effective_at"
         }
     };
@@ -166,7 +169,7 @@ pub(crate) fn statement(
         }
     }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    statement.push(&format!(" order by {order} limit ?"), [limit.into()]);
+    statement.push(&format!(" order by {order} limit ?"), [limit]);
     statement
 }
 
@@ -198,10 +201,7 @@ pub(crate) async fn timeline<R: Record>(
 }
 
 /// Refuses a record that was never there.
-pub(crate) async fn require_known<R: Record>(
-    moment: &mut Moment,
-    id: Uuid,
-) -> Result<(), Problem> {
+pub(crate) async fn require_known<R: Record>(moment: &mut Moment, id: Uuid) -> Result<(), Problem> {
     // In the effective sense a record may have been before it was recorded: any state will do.
     let position = moment.position.sql();
     let found = moment.row(&one(R::TABLE), &[id.into(), position.into()]).await?;

@@ -1,9 +1,6 @@
 //! The parameters of a question: each known, each once.
 
-use axum::{
-    extract::Query,
-    http::Uri,
-};
+use axum::{extract::Query, http::Uri};
 use events::{Instant, money::Currency, values::Day};
 use jiff::Timestamp;
 use uuid::Uuid;
