@@ -20,5 +20,7 @@ pub fn projectors() -> Vec<Arc<dyn Projector>> {
         Arc::new(sales::Opportunities),
         Arc::new(sales::Quotes),
         Arc::new(sales::Orders),
+        Arc::new(sales::Chains),
+        Arc::new(sales::Revenue),
     ]
 }

@@ -4,8 +4,14 @@ mod opportunity;
 mod quote;
 mod quote_columns;
 mod order;
+mod chain;
+mod chain_fact;
+mod chain_worth;
+mod revenue;
 
+pub use chain::*;
 pub use opportunity::*;
 pub use order::*;
 pub use quote::*;
 pub use quote_columns::*;
+pub use revenue::*;
