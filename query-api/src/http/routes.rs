@@ -28,7 +28,11 @@ use crate::{
     history::history,
     list::List,
     records,
-    sales::lists::{OPPORTUNITY_LIST, ORDER_LIST, QUOTE_LIST},
+    sales::{
+        chains::sales,
+        lists::{OPPORTUNITY_LIST, ORDER_LIST, QUOTE_LIST},
+        revenue::{expected_revenue, of_account, of_contact, pipeline},
+    },
 };
 
 /// Every list, in the order of the document.
@@ -62,6 +66,12 @@ pub fn router(app: App) -> Router {
         .route("/accounts/{id}/connections", get(connections::<AccountRecord>))
         .route("/contacts/{id}/connections", get(connections::<ContactRecord>))
         .route("/opportunities/{id}/connections", get(connections::<OpportunityRecord>))
+        .route("/accounts/{id}/sales", get(sales::<AccountRecord>))
+        .route("/contacts/{id}/sales", get(sales::<ContactRecord>))
+        .route("/accounts/{id}/expected-revenue", get(of_account))
+        .route("/contacts/{id}/expected-revenue", get(of_contact))
+        .route("/expected-revenue", get(expected_revenue))
+        .route("/pipeline", get(pipeline))
         .layer(middleware::from_fn(to_the_end))
         .with_state(app)
 }
