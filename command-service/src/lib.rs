@@ -8,3 +8,6 @@ pub mod command;
 pub mod customers;
 pub mod sales;
 pub mod access;
+
+#[cfg(test)]
+mod testing;
