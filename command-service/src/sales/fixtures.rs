@@ -17,31 +17,31 @@ use uuid::Uuid;
 
 use crate::testing::{ANA, NEW_KEY};
 
-pub(super) const CONTOSO: AccountId = AccountId(Uuid::from_u128(0xacc));
-pub(super) const BIA: ContactId = ContactId(Uuid::from_u128(0xb1a));
-pub(super) const BOB: UserId = UserId(Uuid::from_u128(0xb0b));
-pub(super) const DEAL: OpportunityId = OpportunityId(Uuid::from_u128(0x0e1));
-pub(super) const QUOTE: QuoteId = QuoteId(Uuid::from_u128(0x90e));
-pub(super) const CONTOSO_KEY: KeyId = KeyId(Uuid::from_u128(0xacc4e3));
-pub(super) const BIA_KEY: KeyId = KeyId(Uuid::from_u128(0xb1a4e3));
+pub(crate) const CONTOSO: AccountId = AccountId(Uuid::from_u128(0xacc));
+pub(crate) const BIA: ContactId = ContactId(Uuid::from_u128(0xb1a));
+pub(crate) const BOB: UserId = UserId(Uuid::from_u128(0xb0b));
+pub(crate) const DEAL: OpportunityId = OpportunityId(Uuid::from_u128(0x0e1));
+pub(crate) const QUOTE: QuoteId = QuoteId(Uuid::from_u128(0x90e));
+pub(crate) const CONTOSO_KEY: KeyId = KeyId(Uuid::from_u128(0xacc4e3));
+pub(crate) const BIA_KEY: KeyId = KeyId(Uuid::from_u128(0xb1a4e3));
 
-pub(super) fn line<const MAX: usize>(text: &str) -> Line<MAX> {
+pub(crate) fn line<const MAX: usize>(text: &str) -> Line<MAX> {
     Line::new(text).unwrap()
 }
 
-pub(super) fn day(text: &str) -> Day {
+pub(crate) fn day(text: &str) -> Day {
     Day::parse(text).unwrap()
 }
 
-pub(super) fn money(amount: &str, currency: &str) -> Money {
+pub(crate) fn money(amount: &str, currency: &str) -> Money {
     Money::parse(amount, Currency::new(currency).unwrap()).unwrap()
 }
 
-pub(super) fn brl(amount: &str) -> Money {
+pub(crate) fn brl(amount: &str) -> Money {
     money(amount, "BRL")
 }
 
-pub(super) fn address(street: &str) -> Personal<Address> {
+pub(crate) fn address(street: &str) -> Personal<Address> {
     Personal::Clear(Address {
         street: vec![line(street)],
         city: None,
@@ -51,24 +51,24 @@ pub(super) fn address(street: &str) -> Personal<Address> {
     })
 }
 
-pub(super) const fn ana() -> Principal {
+pub(crate) const fn ana() -> Principal {
     Principal::User(ANA)
 }
 
-pub(super) fn bob() -> Vec<UserEvent> {
+pub(crate) fn bob() -> Vec<UserEvent> {
     let key = NEW_KEY;
     let name = Personal::Clear(line("Bob"));
     vec![UserAdded { key, name, email: None, manager: None, office: None }.into()]
 }
 
-pub(super) fn bob_disabled() -> Vec<UserEvent> {
+pub(crate) fn bob_disabled() -> Vec<UserEvent> {
     let mut history = bob();
     history.push(UserDisabled {}.into());
     history
 }
 
 /// Contoso buys in EUR at Net 30; invoices go to Rua A, goods to its main address.
-pub(super) fn contoso() -> Vec<AccountEvent> {
+pub(crate) fn contoso() -> Vec<AccountEvent> {
     vec![
         AccountCreated {
             key: CONTOSO_KEY,
@@ -100,13 +100,13 @@ pub(super) fn contoso() -> Vec<AccountEvent> {
     ]
 }
 
-pub(super) fn contoso_inactive() -> Vec<AccountEvent> {
+pub(crate) fn contoso_inactive() -> Vec<AccountEvent> {
     let mut history = contoso();
     history.push(Deactivated {}.into());
     history
 }
 
-pub(super) fn bia() -> Vec<ContactEvent> {
+pub(crate) fn bia() -> Vec<ContactEvent> {
     vec![
         ContactCreated {
             key: BIA_KEY,
@@ -126,14 +126,14 @@ pub(super) fn bia() -> Vec<ContactEvent> {
     ]
 }
 
-pub(super) fn bia_inactive() -> Vec<ContactEvent> {
+pub(crate) fn bia_inactive() -> Vec<ContactEvent> {
     let mut history = bia();
     history.push(Deactivated {}.into());
     history
 }
 
 /// The payload of an open deal with Contoso and Bia, estimated at 1,000 BRL.
-pub(super) fn deal_created() -> OpportunityCreated {
+pub(crate) fn deal_created() -> OpportunityCreated {
     OpportunityCreated {
         key: NEW_KEY,
         topic: Personal::Clear(line("A new kitchen")),
@@ -151,12 +151,12 @@ pub(super) fn deal_created() -> OpportunityCreated {
     }
 }
 
-pub(super) fn deal() -> Vec<OpportunityEvent> {
+pub(crate) fn deal() -> Vec<OpportunityEvent> {
     vec![deal_created().into()]
 }
 
 /// The payload of a draft for Contoso, valid until the end of May in São Paulo.
-pub(super) fn quote_started() -> QuoteStarted {
+pub(crate) fn quote_started() -> QuoteStarted {
     QuoteStarted {
         key: BIA_KEY,
         number: line("Q-2026-000017"),
@@ -175,6 +175,6 @@ pub(super) fn quote_started() -> QuoteStarted {
     }
 }
 
-pub(super) fn draft() -> Vec<QuoteEvent> {
+pub(crate) fn draft() -> Vec<QuoteEvent> {
     vec![quote_started().into()]
 }

@@ -6,15 +6,17 @@ mod quote;
 mod order;
 mod numbering;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 
-pub use numbering::Numbering;
+pub use numbering::{AllocateNumber, Numbering};
 pub use opportunity::*;
-pub use order::Order;
+pub use order::{Order, OrderState, PlaceOrder, order_id};
 pub use quote::*;
 
 use crate::command::Entry;
 
+/// The commands of this area that callers can send. `PlaceOrder` and `AllocateNumber` are sent by
+/// the product itself.
 pub(crate) fn commands() -> Vec<Entry> {
     vec![
         Entry::of::<CreateOpportunity>(),
@@ -26,5 +28,18 @@ pub(crate) fn commands() -> Vec<Entry> {
         Entry::of::<WinOpportunity>(),
         Entry::of::<LoseOpportunity>(),
         Entry::of::<ReopenOpportunity>(),
+        Entry::of::<StartQuote>(),
+        Entry::of::<AddQuoteLine>(),
+        Entry::of::<ChangeQuoteLine>(),
+        Entry::of::<RemoveQuoteLine>(),
+        Entry::of::<SetQuoteDiscount>(),
+        Entry::of::<SetQuoteFreight>(),
+        Entry::of::<SetQuoteTax>(),
+        Entry::of::<SetQuoteValidity>(),
+        Entry::of::<ActivateQuote>(),
+        Entry::of::<ReviseQuote>(),
+        Entry::of::<AcceptQuote>(),
+        Entry::of::<CloseQuote>(),
+        Entry::of::<DiscardQuoteDraft>(),
     ]
 }

@@ -1,5 +1,19 @@
 //! A quote, as decisions need it: all revisions under one number.
 
+mod start;
+mod lines;
+mod pricing;
+mod life;
+mod accept;
+
+pub use accept::AcceptQuote;
+pub use life::{ActivateQuote, CloseQuote, DiscardQuoteDraft, ReviseQuote};
+pub use lines::{AddQuoteLine, ChangeQuoteLine, MAX_LINES, RemoveQuoteLine};
+pub use pricing::{SetQuoteDiscount, SetQuoteFreight, SetQuoteTax, SetQuoteValidity};
+pub use start::StartQuote;
+
+use std::collections::BTreeSet;
+
 use events::{
     customers::Address,
     ids::{Category, ContactId, CustomerRef, KeyId, OpportunityId, Principal},
@@ -68,6 +82,8 @@ pub struct QuoteState {
 pub struct Offer {
     /// The lines.
     pub lines: Vec<DocumentLine>,
+    /// The lines that were taken off, so that doing so again is a repeat and no mistake.
+    pub removed: BTreeSet<Uuid>,
     /// What is taken off or comes on top.
     pub pricing: Pricing,
     /// The last day on which it can be accepted.
@@ -204,6 +220,7 @@ impl QuoteState {
             QuoteEvent::LineChanged(changed) => offer.put(&changed.line),
             QuoteEvent::LineRemoved(removed) => {
                 offer.lines.retain(|line| line.line_id != removed.line_id);
+                offer.removed.insert(removed.line_id);
             }
             QuoteEvent::DiscountSet(set) => offer.pricing.discount = set.discount,
             QuoteEvent::FreightSet(set) => offer.pricing.freight = set.freight,
