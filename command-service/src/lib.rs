@@ -8,3 +8,7 @@ pub mod command;
 pub mod customers;
 pub mod sales;
 pub mod access;
+pub mod processes;
+
+#[cfg(test)]
+mod testing;
