@@ -187,6 +187,8 @@ pub(super) fn check_end(party: PartyRef, states: &States) -> Result<(), Refusal>
     }
 }
 
+/// A connection may start and end on the same day.
+///
 /// # Errors
 /// When the end lies before the start.
 pub(super) fn check_dates(start: Option<Day>, end: Option<Day>) -> Result<(), Refusal> {
