@@ -38,10 +38,15 @@ pub struct SetAddress {
     pub address: Clear<Address>,
 }
 
-/// An address whose street has no more lines than its schema says.
+/// An address that says something, and whose street has no more lines than its schema says.
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Clear<Address>, D::Error> {
     let address = Clear::<Address>::deserialize(deserializer)?;
-    if address.0.street.len() > MAX_STREET_LINES {
+    let Address { street, city, state, postal_code, country } = &address.0;
+    let lines = [city.is_some(), state.is_some(), postal_code.is_some(), country.is_some()];
+    if street.is_empty() && lines == [false; 4] {
+        return Err(de::Error::custom("an address must not be empty"));
+    }
+    if street.len() > MAX_STREET_LINES {
         return Err(de::Error::custom(format!("a street has at most {MAX_STREET_LINES} lines")));
     }
     Ok(address)

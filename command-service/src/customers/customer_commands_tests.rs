@@ -68,6 +68,13 @@ fn a_street_has_at_most_three_lines() {
 }
 
 #[test]
+fn an_address_says_something() {
+    let body = |address: Value| json!({ "record": BIA, "kind": "other", "address": address });
+    assert!(serde_json::from_value::<SetAddress>(body(json!({ "country": "Brasil" }))).is_ok());
+    assert!(serde_json::from_value::<SetAddress>(body(json!({}))).is_err());
+}
+
+#[test]
 fn an_address_is_removed_once() {
     for record in [CONTOSO, BIA] {
         let mut world = world();

@@ -179,7 +179,11 @@ fn primary_contact(events: &[CrmEvent]) -> Result<Option<ContactId>, String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_account_ever_has_a_second_primary_contact(steps in steps()) {
@@ -249,8 +253,18 @@ proptest! {
         let mut world = peopled();
         for step in &steps {
             let command = parse(step);
-            assert_eq!(world.decide(&*command), world.decide(&*command));
-            let _ = run(&mut world, step);
+            let first = world.decide(&*command);
+            assert_eq!(world.decide(&*command), first);
+            assert_eq!(run(&mut world, step), first);
+        }
+    }
+
+    #[test]
+    fn a_command_read_back_from_its_canonical_form_is_the_same(steps in steps()) {
+        for step in &steps {
+            let canonical = parse(step).canonical().unwrap();
+            let again = parse(&(step.0, serde_json::from_slice(&canonical).unwrap()));
+            assert_eq!(again.canonical().unwrap(), canonical, "{step:?}");
         }
     }
 

@@ -30,6 +30,8 @@ mod note_commands;
 pub(crate) mod testing;
 #[cfg(test)]
 mod laws_tests;
+#[cfg(test)]
+mod register_tests;
 
 pub use account::Account;
 pub use account_commands::{
