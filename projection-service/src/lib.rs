@@ -1,1 +1,6 @@
-//! placeholder
+//! Remembers: events in, rows out.
+//!
+//! This crate must not know commands, aggregates, HTTP or how to append.
+
+pub mod table;
+pub mod projector;

@@ -34,3 +34,9 @@ pub fn react(event: &CrmEvent, own: &Record, stream: StreamName) -> Vec<Reaction
     reactions.extend(primary_contact_guard::react(event, own, stream));
     reactions
 }
+
+/// Whether anything can follow from an event of that type. Spares decoding all the others.
+#[must_use]
+pub fn reacts_to(event_type: &str) -> bool {
+    matches!(event_type, "quote.accepted" | "contact.parent_changed" | "contact.deactivated")
+}

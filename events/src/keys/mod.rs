@@ -1,5 +1,17 @@
 //! The key of each person, and what is sealed with it.
 
+mod cipher;
+mod keyring;
+mod master;
+mod memory;
+mod sqlite;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+
+pub use keyring::{Keyring, Unsealer};
+pub use memory::MemoryKeys;
+pub use sqlite::{KeyFiles, SqliteKeyReader, SqliteKeys};
+
 use std::sync::Arc;
 
 use aws_lc_rs::aead::LessSafeKey;
@@ -15,6 +27,9 @@ pub enum KeyError {
     /// The key store has failed.
     #[error("the key store is not available: {0}")]
     Unavailable(Arc<str>),
+    /// The key store must not be used as it is. Nothing was changed.
+    #[error("the key store is refused: {0}")]
+    Refused(Arc<str>),
     /// A key is there but cannot be unwrapped. Never treated as erased.
     #[error("a key is damaged, or wrapped by another master key")]
     Damaged,
@@ -36,4 +51,10 @@ pub trait KeyReader: Send + Sync {
 pub trait KeyStore: KeyReader {
     /// A new key, durable already, never handed out before and never again.
     fn take(&self) -> Answer<'_, Result<KeyId, KeyError>>;
+}
+
+/// Destroys keys, and with them whatever was sealed under them.
+pub trait KeyEraser: KeyStore {
+    /// Destroys a key for ever. One that is not there (any more) is no error.
+    fn destroy(&self, id: KeyId) -> Answer<'_, Result<(), KeyError>>;
 }
