@@ -107,10 +107,7 @@ fn what_is_given_is_not_filled_in() {
         payment_terms: Some(PaymentTerms::Net60),
         freight_terms: Some(FreightTerms::NoCharge),
         shipping_method: Some(line("Air")),
-        bill_to: match address("Rua C") {
-            Personal::Clear(address) => Some(Clear(address)),
-            Personal::Sealed(_) => None,
-        },
+        bill_to: address("Rua C").clear().cloned().map(Clear),
         valid_until: Some(day("2026-05-31")),
         ..from_contoso()
     };
