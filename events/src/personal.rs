@@ -22,13 +22,16 @@ impl<T> fmt::Debug for Clear<T> {
 /// A personal value as an event carries it.
 ///
 /// It is made clear by `decide`, sealed before it reaches any store, and stays sealed in every
-/// state: deciding never depends on it.
+/// state: deciding never depends on it. Who shows it to people unseals it first
+/// ([`crate::keys::Unsealer::unseal`]): it is clear then, or erased.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Personal<T> {
-    /// Not sealed yet. Refuses to be serialised.
+    /// Not sealed yet, or unsealed. Refuses to be serialised.
     Clear(T),
     /// Sealed under the key it names.
     Sealed(Sealed),
+    /// Unsealed without success: its key was destroyed. Refuses to be serialised.
+    Erased,
 }
 
 /// The ciphertext of one personal value: AES-256-GCM over its JSON.
@@ -58,9 +61,35 @@ impl<T> Personal<T> {
     #[must_use]
     pub const fn sealed(&self) -> Option<&Sealed> {
         match self {
-            Self::Clear(_) => None,
+            Self::Clear(_) | Self::Erased => None,
             Self::Sealed(sealed) => Some(sealed),
         }
+    }
+
+    /// The value, if it is clear: what projectors and answers read after the batch was unsealed.
+    #[must_use]
+    pub const fn clear(&self) -> Option<&T> {
+        match self {
+            Self::Clear(value) => Some(value),
+            Self::Sealed(_) | Self::Erased => None,
+        }
+    }
+}
+
+impl Sealed {
+    /// What is written in place of a copy whose original was erased before it could be copied.
+    ///
+    /// No cipher makes an empty ciphertext (the tag alone has 16 bytes), so it reads as erased for
+    /// ever, also where an old backup of the keys brought the key back.
+    #[must_use]
+    pub const fn tombstone(key: KeyId, origin: Origin) -> Self {
+        Self { key, nonce: [0; 12], ciphertext: Vec::new(), origin: Some(origin) }
+    }
+
+    /// Whether it is a [`Self::tombstone`].
+    #[must_use]
+    pub const fn is_tombstone(&self) -> bool {
+        self.ciphertext.is_empty()
     }
 }
 
@@ -90,7 +119,9 @@ struct SealedJson {
 impl<T> Serialize for Personal<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Clear(_) => Err(ser::Error::custom("a personal value that is not sealed")),
+            Self::Clear(_) | Self::Erased => {
+                Err(ser::Error::custom("a personal value that is not sealed"))
+            }
             Self::Sealed(sealed) => SealedJson {
                 k: sealed.key,
                 n: STANDARD_NO_PAD.encode(sealed.nonce),

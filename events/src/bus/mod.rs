@@ -3,6 +3,12 @@
 //! A message says which position came before it. A bus that loses, repeats, reorders, delays or
 //! forgets messages changes nothing but the delay: the follower repairs itself from the store.
 
+mod follower;
+mod in_process;
+
+pub use follower::Follower;
+pub use in_process::InProcessBus;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{

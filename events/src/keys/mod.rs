@@ -1,5 +1,12 @@
 //! The key of each person, and what is sealed with it.
 
+mod cipher;
+mod keyring;
+mod memory;
+
+pub use keyring::{Keyring, Unsealer};
+pub use memory::MemoryKeys;
+
 use std::sync::Arc;
 
 use aws_lc_rs::aead::LessSafeKey;
@@ -36,4 +43,10 @@ pub trait KeyReader: Send + Sync {
 pub trait KeyStore: KeyReader {
     /// A new key, durable already, never handed out before and never again.
     fn take(&self) -> Answer<'_, Result<KeyId, KeyError>>;
+}
+
+/// Destroys keys, and with them whatever was sealed under them.
+pub trait KeyEraser: KeyStore {
+    /// Destroys a key for ever. One that is not there (any more) is no error.
+    fn destroy(&self, id: KeyId) -> Answer<'_, Result<(), KeyError>>;
 }
