@@ -4,3 +4,7 @@
 
 pub mod table;
 pub mod projector;
+pub mod models;
+pub mod read_store;
+pub mod fold;
+pub mod follow;
