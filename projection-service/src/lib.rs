@@ -8,3 +8,6 @@ pub mod models;
 pub mod read_store;
 pub mod fold;
 pub mod follow;
+
+#[cfg(test)]
+mod testing;
