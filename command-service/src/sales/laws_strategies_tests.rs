@@ -89,7 +89,7 @@ fn add_line(line: DocumentLine) -> Step {
     })
 }
 
-fn change_line(line: DocumentLine) -> Step {
+fn change_line(line: &DocumentLine) -> Step {
     step(&ChangeQuoteLine {
         quote_id: QUOTE,
         line_id: line.line_id,
@@ -107,7 +107,7 @@ pub(super) fn pricing_steps() -> impl Strategy<Value = Step> {
     let quote_id = QUOTE;
     prop_oneof![
         4 => lines().prop_map(add_line),
-        2 => lines().prop_map(change_line),
+        2 => lines().prop_map(|line| change_line(&line)),
         1 => (0..6_u128).prop_map(move |id| {
             step(&RemoveQuoteLine { quote_id, line_id: Uuid::from_u128(id) })
         }),
