@@ -4,3 +4,8 @@
 
 pub mod table;
 pub mod projector;
+pub mod record;
+pub mod customers;
+pub mod sales;
+pub mod access;
+pub mod models;
