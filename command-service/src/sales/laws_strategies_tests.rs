@@ -1,7 +1,8 @@
 //! Random commands and random events of sales, valid and not.
 
 use events::{
-    ids::QuoteId,
+    customers::OwnerAssigned,
+    ids::{Principal, QuoteId},
     money::{Money, Percent, Quantity, UnitPrice},
     personal::Clear,
     sales::{
@@ -25,7 +26,9 @@ use crate::{
         ChangeQuoteLine, CloseQuote, DiscardQuoteDraft, LoseOpportunity, MoveCloseDate,
         RemoveQuoteLine, ReopenOpportunity, ReviseQuote, SetQuoteDiscount, SetQuoteFreight,
         SetQuoteTax, SetQuoteValidity, WinOpportunity,
-        fixtures::{DEAL, QUOTE, acceptance, deal_created, line, money, quote_started, totals},
+        fixtures::{
+            BOB, DEAL, QUOTE, acceptance, ana, deal_created, line, money, quote_started, totals,
+        },
     },
 };
 
@@ -86,7 +89,7 @@ fn add_line(line: DocumentLine) -> Step {
     })
 }
 
-fn change_line(line: DocumentLine) -> Step {
+fn change_line(line: &DocumentLine) -> Step {
     step(&ChangeQuoteLine {
         quote_id: QUOTE,
         line_id: line.line_id,
@@ -104,7 +107,7 @@ pub(super) fn pricing_steps() -> impl Strategy<Value = Step> {
     let quote_id = QUOTE;
     prop_oneof![
         4 => lines().prop_map(add_line),
-        2 => lines().prop_map(change_line),
+        2 => lines().prop_map(|line| change_line(&line)),
         1 => (0..6_u128).prop_map(move |id| {
             step(&RemoveQuoteLine { quote_id, line_id: Uuid::from_u128(id) })
         }),
@@ -186,7 +189,12 @@ pub(super) fn quote_events() -> impl Strategy<Value = QuoteEvent> {
             QuoteClosed { revision, status_reason }.into()
         }),
         1 => revisions().prop_map(|revision| QuoteDraftDiscarded { revision }.into()),
+        1 => owners().prop_map(Into::into),
     ]
+}
+
+fn owners() -> impl Strategy<Value = OwnerAssigned> {
+    Just(OwnerAssigned { from: ana(), to: Principal::User(BOB) })
 }
 
 fn lost_reasons() -> impl Strategy<Value = LostReason> {
@@ -255,5 +263,6 @@ pub(super) fn opportunity_events() -> impl Strategy<Value = OpportunityEvent> {
             OpportunityLost { status_reason, close_date, competitor: None }.into()
         }),
         1 => Just(OpportunityReopened {}.into()),
+        1 => owners().prop_map(Into::into),
     ]
 }

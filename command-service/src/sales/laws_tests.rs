@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use events::{
     Actor, ActorKind, CrmEvent, Instant, Version,
-    ids::{Category, StreamName},
+    customers::OwnerAssigned,
+    ids::{Category, Principal, StreamName},
     sales::{OpportunityEvent, OrderEvent, QuoteEvent, Totals},
 };
 use proptest::prelude::*;
@@ -18,7 +19,7 @@ use strategies::{
 
 use super::{
     AcceptQuote, ActivateQuote, CreateOpportunity, PlaceOrder, StartQuote, commands,
-    fixtures::{BIA, CONTOSO, DEAL, QUOTE, bia, contoso, deal, draft, line},
+    fixtures::{BIA, BOB, CONTOSO, DEAL, QUOTE, ana, bia, contoso, deal, draft, line},
 };
 use crate::{
     access::Organization,
@@ -240,7 +241,38 @@ fn a_create_is_in_the_register_and_reads_what_it_writes() {
 fn what_only_the_product_sends_is_not_in_the_register() {
     let names: Vec<_> = commands().into_iter().map(|entry| entry.name).collect();
     assert_eq!(names.len(), 22);
-    for name in ["PlaceOrder", "AllocateNumber", "ClearPrimaryContactOf"] {
+    for name in ["PlaceOrder", "AllocateNumber"] {
         assert!(!names.contains(&name));
     }
+}
+
+#[test]
+fn the_documentation_says_which_fields_are_needed() {
+    let mut generator = schemars::SchemaGenerator::default();
+    let mut required = |name: &str| {
+        let entry = commands().into_iter().find(|entry| entry.name == name).unwrap();
+        (entry.schema)(&mut generator);
+        let mut fields = generator.definitions()[name]["required"].as_array().unwrap().clone();
+        fields.sort_by_key(ToString::to_string);
+        serde_json::Value::from(fields)
+    };
+    assert_eq!(required("CreateOpportunity"), serde_json::json!(["topic"]));
+    assert_eq!(required("ChangeQuoteLine"), serde_json::json!(["line_id", "quote_id"]));
+    assert_eq!(required("SetQuoteDiscount"), serde_json::json!(["discount", "quote_id"]));
+    assert_eq!(
+        required("MoveCloseDate"),
+        serde_json::json!(["estimated_close_date", "opportunity_id"])
+    );
+}
+
+#[test]
+fn a_new_owner_is_known_to_every_document() {
+    let assigned = || OwnerAssigned { from: ana(), to: Principal::User(BOB) };
+    let mut own = started();
+    own.evolve(&CrmEvent::Quote(assigned().into()));
+    assert_eq!(quote(&own).owner, Principal::User(BOB));
+    let deal = deal().into_iter().chain([assigned().into()]).map(CrmEvent::Opportunity);
+    let deal = loaded(deal, Category::Opportunity);
+    let deal = Opportunity::of(&deal.record).and_then(|it| it.created()).unwrap().owner;
+    assert_eq!(deal, Principal::User(BOB));
 }

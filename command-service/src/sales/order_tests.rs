@@ -84,3 +84,13 @@ fn an_order_carries_the_customers_own_number() {
         .when(PLACE, |_| ())
         .then([OrderPlaced { customer_reference: Some(reference), ..placed() }]);
 }
+
+#[test]
+fn an_order_keeps_its_key_and_follows_its_owner() {
+    let mut order = Order::default();
+    order.evolve(&placed().into());
+    let to = Principal::User(crate::sales::fixtures::BOB);
+    order.evolve(&events::customers::OwnerAssigned { from: ana(), to }.into());
+    assert_eq!(order.key(), Some(BIA_KEY));
+    assert_eq!(order.placed().unwrap().owner, to);
+}
