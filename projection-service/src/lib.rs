@@ -9,3 +9,9 @@ pub mod customers;
 pub mod sales;
 pub mod access;
 pub mod models;
+pub mod read_store;
+pub mod fold;
+pub mod follow;
+
+#[cfg(test)]
+mod testing;
