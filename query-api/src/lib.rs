@@ -22,4 +22,4 @@ mod journey_tests;
 #[cfg(test)]
 mod statement_tests;
 
-pub use http::{App, problem::Problem, routes::router};
+pub use http::{App, document::paths, problem::Problem, routes::router};

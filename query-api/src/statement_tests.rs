@@ -128,7 +128,8 @@ async fn a_record_is_found_by_its_key() {
         UserRecord::TABLE,
     ];
     for table in tables {
-        let statement = Statement { text: one(table), binds: vec![Uuid::nil().into(), 7_i64.into()] };
+        let statement =
+            Statement { text: one(table), binds: vec![Uuid::nil().into(), 7_i64.into()] };
         let plan = schema.plan(&statement).await;
         assert!(plan.contains("SEARCH"), "{plan}");
     }
