@@ -12,6 +12,10 @@ pub mod models;
 pub mod read_store;
 pub mod fold;
 pub mod follow;
+pub mod generation;
+pub mod compare;
+pub mod read_side;
+pub mod replay;
 
 #[cfg(test)]
 mod testing;

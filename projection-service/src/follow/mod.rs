@@ -192,6 +192,8 @@ impl Session<'_> {
             return Err(End::Stopped(stop));
         }
         let is_held = !self.page.events.is_empty();
+        let is_there = goal.until.is_some_and(|until| self.folder.stored().position >= until);
+        self.meter.hold(is_there && self.committing.is_none());
         tokio::select! {
             biased;
             stored = stored(&mut self.committing) => self.settled(stored),

@@ -26,13 +26,27 @@ pub struct Progress {
     pub events_per_second: f64,
     /// Whether it goes on.
     pub status: Status,
+    /// Whether it has been in step with the log since it was started.
+    pub caught_up: bool,
 }
 
 impl Progress {
+    /// Whether questions are answered from rows that are, or were a moment ago, in step with the
+    /// log: not before the first time, not while the loop waits, stands still or has ended.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.caught_up && matches!(self.status, Status::CatchingUp | Status::Following)
+    }
+
     /// How many positions the rows are behind the log.
     #[must_use]
     pub const fn lag(&self) -> u64 {
         self.head.0.saturating_sub(self.position.0)
+    }
+
+    fn follow(&mut self) {
+        self.caught_up |= self.lag() == 0;
+        self.status = if self.lag() == 0 { Status::Following } else { Status::CatchingUp };
     }
 }
 
@@ -46,6 +60,8 @@ pub enum Status {
     CatchingUp,
     /// In step with the log.
     Following,
+    /// It stands still where it was told to.
+    Holding,
     /// Something is not available; it is tried again.
     Waiting {
         /// What.
@@ -78,8 +94,23 @@ impl Meter {
         self.progress.send_if_modified(|progress| {
             let before = (progress.head, progress.status.clone());
             progress.head = progress.head.max(head);
-            progress.status = status(progress);
+            progress.follow();
             before != (progress.head, progress.status.clone())
+        });
+    }
+
+    /// It stands still where it was told to, or does not any more.
+    pub(super) fn hold(&self, is_held: bool) {
+        self.progress.send_if_modified(|progress| {
+            if is_held == (progress.status == Status::Holding) {
+                return false;
+            }
+            if is_held {
+                progress.status = Status::Holding;
+            } else {
+                progress.follow();
+            }
+            true
         });
     }
 
@@ -96,7 +127,7 @@ impl Meter {
         self.progress.send_modify(|progress| {
             progress.position = position;
             progress.head = progress.head.max(head).max(position);
-            progress.status = status(progress);
+            progress.follow();
             progress.events_per_second = rate.unwrap_or(progress.events_per_second);
         });
         self.record(events, took);
@@ -126,9 +157,4 @@ impl Meter {
             .increment(u64::try_from(events).unwrap_or(u64::MAX));
         metrics::histogram!("annals_projection_batch_duration_seconds").record(took.as_secs_f64());
     }
-}
-
-/// A loop that gets pages of the log's end follows it, however quickly the log grows.
-fn status(progress: &Progress) -> Status {
-    if progress.lag() == 0 { Status::Following } else { Status::CatchingUp }
 }

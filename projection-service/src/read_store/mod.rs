@@ -11,6 +11,7 @@ pub mod sqlite;
 mod writer;
 
 pub use sqlite::SqliteReadStore;
+pub(crate) use writer::failed as sqlite_failed;
 
 /// The `to_position` of a row that still holds.
 pub const OPEN: i64 = i64::MAX;

@@ -96,8 +96,7 @@ impl ReadStore for SqliteReadStore {
     fn make_indexes(&self) -> Answer<'_, Result<(), ReadStoreError>> {
         let statements = ddl::indexes(&self.tables);
         self.run(move |connection| {
-            statements.iter().try_for_each(|sql| connection.execute_batch(sql)).map_err(failed)?;
-            connection.execute_batch("pragma optimize").map_err(failed)
+            statements.iter().try_for_each(|sql| connection.execute_batch(sql)).map_err(failed)
         })
     }
 

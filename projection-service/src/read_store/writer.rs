@@ -302,7 +302,7 @@ fn damaged(what: &str) -> ReadStoreError {
 
 /// What an error of SQLite means for the read side. Its messages hold no values.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-pub(super) fn failed(error: Error) -> ReadStoreError {
+pub(crate) fn failed(error: Error) -> ReadStoreError {
     let text: Arc<str> = error.to_string().into();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ReadStoreError::Full,
