@@ -355,8 +355,52 @@ pub fn extend(
     price: UnitPrice,
     currency: Currency,
 ) -> Result<Money, AmountError> {
-    let product = i128::from(quantity.0) * i128::from(price.0);
-    // The product has 11 decimals; the currency keeps at most 4 of them.
-    let drop = Quantity::DECIMALS + UnitPrice::DECIMALS - currency.decimals();
-    Money::new(divide_half_even(product, 10_i128.pow(drop)), currency)
+    Money::new(divide_half_even(product(quantity, price), unit(currency)), currency)
 }
+
+/// `quantity × price` less that share of it, rounded half to even once, at the end.
+///
+/// # Errors
+/// When the product is out of range.
+pub fn extend_less_share(
+    quantity: Quantity,
+    price: UnitPrice,
+    off: Percent,
+    currency: Currency,
+) -> Result<Money, AmountError> {
+    // In range, so that what follows is too: 10^15 minor units, 11 decimals, 6 of the share.
+    extend(quantity, price, currency)?;
+    let kept = i128::from(Percent::HUNDRED.0 - off.0);
+    let denominator = unit(currency) * i128::from(Percent::HUNDRED.0);
+    Money::new(divide_half_even(product(quantity, price) * kept, denominator), currency)
+}
+
+/// `quantity × price` less an amount, in the currency of the amount, rounded half to even once, at
+/// the end.
+///
+/// # Errors
+/// When the product is out of range.
+pub fn extend_less_amount(
+    quantity: Quantity,
+    price: UnitPrice,
+    off: Money,
+) -> Result<Money, AmountError> {
+    extend(quantity, price, off.currency)?;
+    let unit = unit(off.currency);
+    let exact = product(quantity, price) - i128::from(off.minor) * unit;
+    Money::new(divide_half_even(exact, unit), off.currency)
+}
+
+/// The exact product: 11 decimals.
+fn product(quantity: Quantity, price: UnitPrice) -> i128 {
+    i128::from(quantity.0) * i128::from(price.0)
+}
+
+/// One minor unit as the product of quantity and price has it: currencies have at most 4 decimals.
+fn unit(currency: Currency) -> i128 {
+    10_i128.pow(Quantity::DECIMALS + UnitPrice::DECIMALS - currency.decimals())
+}
+
+#[cfg(test)]
+#[path = "money_tests.rs"]
+mod tests;

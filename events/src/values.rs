@@ -15,10 +15,20 @@ fn invalid(reason: impl Into<Cow<'static, str>>) -> InvalidValue {
     InvalidValue(reason.into())
 }
 
-/// Characters that blanks the eye cannot see are made of; a name of nothing else is empty.
+/// Characters that the eye cannot see: blanks, fillers, joiners, and marks that turn the direction
+/// of writing. A name of nothing else is empty, an address has none.
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{3164}' | '\u{FEFF}' | '\u{00AD}')
+        || matches!(c,
+            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{180B}'..='\u{180F}'
+            | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Characters that end a line, or that steer a terminal or a printer.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 fn check_length(text: &str, max: usize) -> Result<(), InvalidValue> {
@@ -44,10 +54,11 @@ impl<const MAX: usize> Line<MAX> {
     /// # Errors
     /// When it is blank, too long or holds a control character.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidValue> {
-        let text = text.as_ref().trim();
-        if text.chars().any(char::is_control) {
+        // Before trimming: a line break at the end is no blank that somebody typed by accident.
+        if text.as_ref().chars().any(is_control) {
             return Err(invalid("must not hold control characters"));
         }
+        let text = text.as_ref().trim();
         check_length(text, MAX)?;
         Ok(Self(text.to_owned()))
     }
@@ -135,6 +146,31 @@ impl JsonSchema for Prose {
     }
 }
 
+fn has_only_full_labels(part: &str) -> bool {
+    part.split('.').all(|label| !label.is_empty())
+}
+
+fn is_local_part(local: &str) -> bool {
+    local.len() <= 64
+        && has_only_full_labels(local)
+        && !local.chars().any(is_blank)
+        && !local.contains(['"', '(', ')', '<', '>', '[', ']', ',', ';', ':', '\\'])
+}
+
+fn is_domain(domain: &str) -> bool {
+    let is_label = |label: &str| {
+        label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| (c.is_alphanumeric() && !is_blank(c)) || c == '-')
+    };
+    // A last label of digits would be an address of the network, not a name.
+    let has_top = domain
+        .rsplit_once('.')
+        .is_some_and(|(_, top)| !top.bytes().all(|byte| byte.is_ascii_digit()));
+    has_top && has_only_full_labels(domain) && domain.split('.').all(is_label)
+}
+
 /// An e-mail address in the everyday form `local@domain`, the domain in lower case.
 ///
 /// Quoted local parts and address literals (RFC 5321) are refused: nobody's contact has one.
@@ -148,27 +184,16 @@ impl Email {
     /// # Errors
     /// When it is not of the everyday form, or longer than 254 characters.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidValue> {
-        let text = text.as_ref().trim();
         let refused = || invalid("is no e-mail address");
-        if text.len() > 254 || text.chars().any(|c| c.is_control() || is_blank(c)) {
+        if text.as_ref().chars().any(is_control) {
             return Err(refused());
         }
-        let (local, domain) = text.split_once('@').ok_or_else(refused)?;
-        let dots_ok = |part: &str| part.split('.').all(|label| !label.is_empty());
-        let local_ok = !local.is_empty()
-            && local.len() <= 64
-            && !local.contains(['"', '(', ')', '<', '>', '[', ']', ',', ';', ':', '\\'])
-            && dots_ok(local);
-        let domain_ok = domain.contains('.')
-            && dots_ok(domain)
-            && domain.split('.').all(|label| {
-                label.len() <= 63
-                    && !label.starts_with('-')
-                    && !label.ends_with('-')
-                    && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-            });
-        if local_ok && domain_ok {
-            Ok(Self(format!("{local}@{}", domain.to_lowercase())))
+        let (local, domain) = text.as_ref().trim().split_once('@').ok_or_else(refused)?;
+        // In lower case first: what is kept must be what was checked.
+        let address = format!("{local}@{}", domain.to_lowercase());
+        let domain = &address[local.len() + 1..];
+        if address.len() <= 254 && is_local_part(local) && is_domain(domain) {
+            Ok(Self(address))
         } else {
             Err(refused())
         }
@@ -299,9 +324,11 @@ impl Zone {
     /// # Errors
     /// When the zone database has no zone of that name.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidValue> {
-        let name = name.into();
-        TimeZone::get(&name).map_err(|_| invalid("is no time zone of the IANA database"))?;
-        Ok(Self(name))
+        let unknown = || invalid("is no time zone of the IANA database");
+        let zone = TimeZone::get(&name.into()).map_err(|_| unknown())?;
+        // The database knows names in any case; one spelling is kept.
+        let name = zone.iana_name().ok_or_else(unknown)?;
+        if is_of_this_machine(name) { Err(unknown()) } else { Ok(Self(name.to_owned())) }
     }
 
     /// Coordinated universal time.
@@ -321,6 +348,13 @@ impl Zone {
     pub fn rules(&self) -> TimeZone {
         TimeZone::get(&self.0).unwrap_or(TimeZone::UTC)
     }
+}
+
+/// Files beside the zones that are no zones, or are another one on each machine.
+fn is_of_this_machine(name: &str) -> bool {
+    matches!(name, "localtime" | "posixrules" | "Factory" | "Etc/Unknown")
+        || name.starts_with("posix/")
+        || name.starts_with("right/")
 }
 
 impl<'de> Deserialize<'de> for Zone {
@@ -437,3 +471,7 @@ impl<T: crate::personal::PersonalFields> crate::personal::PersonalFields for Cha
         }
     }
 }
+
+#[cfg(test)]
+#[path = "values_tests.rs"]
+mod tests;
