@@ -2,6 +2,7 @@
 
 use jiff::civil::date;
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 
