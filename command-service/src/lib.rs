@@ -1,1 +1,19 @@
-//! placeholder
+//! Decides: commands in, events out.
+//!
+//! This crate must not know read models, nor which store it writes to.
+
+pub mod aggregate;
+pub mod refusal;
+pub mod command;
+pub mod customers;
+pub mod sales;
+pub mod access;
+pub mod processes;
+pub mod handle;
+pub mod reactions;
+pub mod caller;
+pub mod relay;
+pub mod http;
+
+#[cfg(test)]
+mod testing;

@@ -1,1 +1,11 @@
-//! placeholder
+//! Remembers: events in, rows out.
+//!
+//! This crate must not know commands, aggregates, HTTP or how to append.
+
+pub mod table;
+pub mod projector;
+pub mod record;
+pub mod customers;
+pub mod sales;
+pub mod access;
+pub mod models;

@@ -1,0 +1,68 @@
+//! An API token, as decisions need it.
+
+use events::{
+    access::{Scope, TokenEvent},
+    ids::{KeyId, UserId},
+};
+
+use crate::aggregate::Aggregate;
+
+/// A token: unborn until issued.
+#[derive(Clone, Debug, Default)]
+pub enum Token {
+    /// Nothing has happened yet.
+    #[default]
+    Unborn,
+    /// It was issued.
+    Issued(TokenState),
+}
+
+/// What is true of an issued token.
+#[derive(Clone, Debug)]
+pub struct TokenState {
+    /// The key of its label.
+    pub key: KeyId,
+    /// Who acts with it.
+    pub user: UserId,
+    /// What it opens.
+    pub scopes: Vec<Scope>,
+    /// SHA-256 of its secret, in hex.
+    pub secret_sha256: String,
+    /// Whether it opens nothing any more.
+    pub revoked: bool,
+}
+
+impl Token {
+    /// The state of a token that was issued.
+    #[must_use]
+    pub const fn issued(&self) -> Option<&TokenState> {
+        match self {
+            Self::Unborn => None,
+            Self::Issued(state) => Some(state),
+        }
+    }
+}
+
+impl Aggregate for Token {
+    type Event = TokenEvent;
+
+    fn evolve(&mut self, event: &TokenEvent) {
+        match (&mut *self, event) {
+            (Self::Unborn, TokenEvent::Issued(issued)) => {
+                *self = Self::Issued(TokenState {
+                    key: issued.key,
+                    user: issued.user,
+                    scopes: issued.scopes.clone(),
+                    secret_sha256: issued.secret_sha256.clone(),
+                    revoked: false,
+                });
+            }
+            (Self::Issued(state), TokenEvent::Revoked(_)) => state.revoked = true,
+            (Self::Unborn | Self::Issued(_), _) => {}
+        }
+    }
+
+    fn key(&self) -> Option<KeyId> {
+        self.issued().map(|state| state.key)
+    }
+}
