@@ -14,7 +14,10 @@ use crate::{
     },
     envelope::{Actor, ActorKind, Cause, Channel},
     evidence::sha256,
-    ids::{AccountId, CommandId, ContactId, CustomerRef, KeyId, OrderId, Principal, UserId},
+    ids::{
+        AccountId, CommandId, ContactId, CustomerRef, KeyId, OpportunityId, OrderId, Principal,
+        UserId,
+    },
     money::{Currency, Money, Percent, Quantity, UnitPrice},
     personal::Sealed,
     sales::{
@@ -189,9 +192,10 @@ prop_compose! {
     fn quote_accepted()(
         (revision, order, accepted_on) in (any::<u32>(), uuid(), day()),
         (amount, accepted_by, customer_reference) in (money(), maybe(sealed()), maybe(line())),
+        opportunity in maybe(uuid().prop_map(OpportunityId)),
     ) -> QuoteEvent {
         QuoteAccepted {
-            revision, order: OrderId(order), accepted_on, accepted_by, customer_reference,
+            revision, order: OrderId(order), accepted_on, accepted_by, customer_reference, opportunity,
             totals: Totals {
                 subtotal: amount, discount: amount, net: amount, freight: amount, tax: amount,
                 total: amount,
