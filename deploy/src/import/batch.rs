@@ -20,8 +20,8 @@ use super::{
 const TRIES: u32 = 7;
 /// The pause before the second try; each further one is twice as long (about 12 s in all).
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The largest request, in bytes of JSON: the service refuses a body of more than 256 KiB.
-const MAX_BATCH_BYTES: usize = 250 * 1024;
+/// The largest request, in bytes of JSON: a quarter of what the service takes.
+const MAX_BATCH_BYTES: usize = command_service::http::MAX_LIST_BODY / 4;
 
 /// How many bytes a command takes in a request; none where it fits into no request at all.
 pub(super) fn size_of(item: &Value) -> Option<usize> {
