@@ -49,6 +49,7 @@ async fn import(set: &str, folder: &Path, ledger: &Ledger) -> Summary {
         mapping,
         folder: Some(folder.to_path_buf()),
         report: Some(Box::new(io::sink())),
+        quiet: true,
         ..ImportOptions::default()
     };
     run(options, ledger).await.expect("a mapping that fits its files")

@@ -216,6 +216,7 @@ impl World {
             in_flight: Some(1),
             stop: Some(self.stop.subscribe()),
             report: Some(Box::new(self.told.clone())),
+            quiet: true,
             ..ImportOptions::default()
         }
     }
