@@ -9,3 +9,13 @@ pub mod customers;
 pub mod sales;
 pub mod access;
 pub mod models;
+pub mod read_store;
+pub mod fold;
+pub mod follow;
+pub mod generation;
+pub mod compare;
+pub mod read_side;
+pub mod replay;
+
+#[cfg(test)]
+mod testing;
