@@ -9,3 +9,8 @@ pub mod customers;
 pub mod sales;
 pub mod access;
 pub mod models;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod samples;

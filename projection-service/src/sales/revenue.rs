@@ -143,3 +143,10 @@ fn delta(
     row.extend(measures.all().map(Value::from));
     row.into()
 }
+
+#[cfg(test)]
+#[path = "revenue_tests.rs"]
+mod tests;
+#[cfg(test)]
+#[path = "revenue_law_tests.rs"]
+mod law_tests;
