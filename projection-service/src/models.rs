@@ -24,3 +24,7 @@ pub fn projectors() -> Vec<Arc<dyn Projector>> {
         Arc::new(sales::Revenue),
     ]
 }
+
+#[cfg(test)]
+#[path = "models_tests.rs"]
+mod tests;

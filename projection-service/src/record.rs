@@ -306,3 +306,7 @@ pub(crate) use record_projector;
 pub fn version_value(version: events::Version) -> Value {
     Value::Int(i64::try_from(version.0).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;
