@@ -165,8 +165,8 @@ pub fn business_order<'a>(facts: &[Fact<'a>]) -> Vec<Fact<'a>> {
 
 /// What cannot be: a row that a projector wrote and cannot read.
 #[must_use]
-pub fn damaged(table: &'static Table, what: impl ToString) -> ProjectError {
-    ProjectError::Damaged { table: table.name, what: what.to_string() }
+pub fn damaged(table: &'static Table, what: impl Into<String>) -> ProjectError {
+    ProjectError::Damaged { table: table.name, what: what.into() }
 }
 
 /// The value of a column.
@@ -181,7 +181,7 @@ pub fn cell<'r>(
     table
         .index_of(column)
         .and_then(|index| row.get(index))
-        .ok_or_else(|| damaged(table, format_args!("no column `{column}`")))
+        .ok_or_else(|| damaged(table, format!("no column `{column}`")))
 }
 
 /// Reads the JSON document of a row.
@@ -193,7 +193,7 @@ pub fn document<T: DeserializeOwned>(table: &'static Table, row: &Row) -> Result
     let text = text.ok_or_else(|| damaged(table, "the document is no text"))?;
     serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        damaged(table, format_args!("the document is unreadable at {line}:{column}"))
+        damaged(table, format!("the document is unreadable at {line}:{column}"))
     })
 }
 

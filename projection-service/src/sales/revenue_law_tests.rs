@@ -37,9 +37,10 @@ fn deal_event(kind: u8, n: u32) -> OpportunityEvent {
     let on = events::values::Day::from_number(20_000 + i64::from(n % 400)).unwrap();
     match kind {
         0 => StageChanged { from: line("x"), to: line(&format!("stage {}", n % 3)) }.into(),
-        1 => ProbabilityChanged { probability: (n % 5 > 0).then(|| percent("37.5")) }.into(),
-        2 => EstimateChanged { estimated_value: (n % 5 > 0).then_some(amount) }.into(),
-        3 => CloseDateMoved { from: None, to: (n % 4 > 0).then_some(on) }.into(),
+        1 => ProbabilityChanged { probability: (!n.is_multiple_of(5)).then(|| percent("37.5")) }
+            .into(),
+        2 => EstimateChanged { estimated_value: (!n.is_multiple_of(5)).then_some(amount) }.into(),
+        3 => CloseDateMoved { from: None, to: (!n.is_multiple_of(4)).then_some(on) }.into(),
         4 => OpportunityWon { actual_value: amount, close_date: on, via_quote: None }.into(),
         5 => OpportunityLost {
             status_reason: LostReason::Canceled,
@@ -49,7 +50,7 @@ fn deal_event(kind: u8, n: u32) -> OpportunityEvent {
         .into(),
         6 => OpportunityReopened {}.into(),
         _ => {
-            let to = user(if n % 2 == 0 { "ana" } else { "caro" });
+            let to = user(if n.is_multiple_of(2) { "ana" } else { "caro" });
             OwnerAssigned { from: user("ana"), to }.into()
         }
     }
@@ -134,7 +135,7 @@ fn as_was<R>(
     let begin = facts.first()?.effective_at();
     let cut = Instant::from_micros((day * 86_400 + 86_400) * 1_000_000 + 10_800_000_000);
     let holds = |fact: &crate::projector::Fact<'_>| fact.effective_at().max(begin) < cut;
-    business_order(&facts).iter().filter(|fact| holds(fact)).fold(None, |r, f| fold(r, f))
+    business_order(&facts).iter().filter(|fact| holds(fact)).fold(None, fold)
 }
 
 /// The rule of the chain, counted from the records alone.
