@@ -14,7 +14,7 @@ pub struct Entry {
     /// The scope a token needs for it.
     pub scope: Scope,
     /// Parses its body.
-    pub parse: fn(&RawValue) -> Result<Box<dyn Command>, serde_json::Error>,
+    pub parse: fn(&RawValue) -> Result<Box<dyn Command>, ParseError>,
     /// The JSON Schema of its body.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -38,11 +38,41 @@ impl Entry {
         name: &'static str,
         scope: Scope,
     ) -> Self {
-        Self {
-            name,
-            scope,
-            parse: |body| Ok(Box::new(serde_json::from_str::<C>(body.get())?)),
-            schema: |generator| generator.subschema_for::<C>(),
+        Self { name, scope, parse: parse::<C>, schema: |generator| generator.subschema_for::<C>() }
+    }
+}
+
+/// A body that is no such command.
+#[derive(Debug)]
+pub struct ParseError {
+    /// Which field, as a JSON pointer; empty for the body as a whole.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// The longest text an answer gives about a body; what is echoed of it stays short.
+const DETAIL_MAX: usize = 300;
+
+fn parse<C: Command + DeserializeOwned + 'static>(
+    body: &RawValue,
+) -> Result<Box<dyn Command>, ParseError> {
+    let mut deserializer = serde_json::Deserializer::from_str(body.get());
+    match serde_path_to_error::deserialize::<_, C>(&mut deserializer) {
+        Ok(command) => Ok(Box::new(command)),
+        Err(error) => {
+            let mut pointer = String::new();
+            for segment in error.path() {
+                if !matches!(segment, serde_path_to_error::Segment::Unknown) {
+                    pointer.push('/');
+                    pointer.push_str(&segment.to_string());
+                }
+            }
+            let mut detail = error.inner().to_string();
+            if let Some((end, _)) = detail.char_indices().nth(DETAIL_MAX) {
+                detail.truncate(end);
+            }
+            Err(ParseError { pointer, detail })
         }
     }
 }

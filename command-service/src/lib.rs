@@ -8,3 +8,12 @@ pub mod command;
 pub mod customers;
 pub mod sales;
 pub mod access;
+pub mod processes;
+pub mod handle;
+pub mod reactions;
+pub mod caller;
+pub mod relay;
+pub mod http;
+
+#[cfg(test)]
+mod testing;

@@ -1,1 +1,11 @@
-fn main() {}
+//! The `annals` binary.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use deploy::config::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    deploy::cli::run(cli)
+}

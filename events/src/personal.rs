@@ -1,4 +1,5 @@
 //! Personal values: clear in a command, sealed in an event, gone once their key is destroyed.
+#![expect(clippy::ptr_arg, reason = "a path that is static is kept without a copy")]
 
 use std::{borrow::Cow, fmt};
 

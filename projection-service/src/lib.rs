@@ -9,8 +9,17 @@ pub mod customers;
 pub mod sales;
 pub mod access;
 pub mod models;
+pub mod read_store;
+pub mod fold;
+pub mod follow;
+pub mod generation;
+pub mod compare;
+pub mod read_side;
+pub mod replay;
 
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod world;

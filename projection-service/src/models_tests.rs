@@ -20,14 +20,14 @@ use events::{
     values::{Prose, Zone},
 };
 
-use super::projectors;
+use super::all;
 use crate::{
     access::{OrganizationRecord, TokenRecord, UserRecord},
     customers::{AccountRecord, ConnectionRecord, ConnectionRoleRecord, ContactRecord, NoteRecord},
     record::{Record, document},
     sales::{OpportunityRecord, OrderRecord, QuoteRecord},
     samples::*,
-    testing::{World, id, instant},
+    world::{World, id, instant},
 };
 
 fn contoso() -> Option<CustomerRef> {
@@ -161,7 +161,7 @@ fn replaying_the_log_makes_identical_tables() {
 #[test]
 fn every_table_has_one_owner_and_indexes_of_its_own_columns() {
     let mut names = BTreeSet::new();
-    for projector in projectors() {
+    for projector in all().unwrap().projectors() {
         for table in projector.tables() {
             assert!(names.insert(table.name), "two tables are named `{}`", table.name);
             for column in table.indexes.iter().copied().flatten() {

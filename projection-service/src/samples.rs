@@ -18,7 +18,7 @@ use events::{
     values::{Day, Line, Zone},
 };
 
-use crate::testing::id;
+use crate::world::id;
 
 pub(crate) fn account(name: &str) -> AccountId {
     AccountId(id(name))
@@ -202,6 +202,7 @@ pub(crate) fn accepted(revision: u32, order: OrderId, total: Money) -> QuoteAcce
         accepted_on: day("2026-05-20"),
         accepted_by: Some(Personal::Clear(line("Bia Souza"))),
         customer_reference: None,
+        opportunity: None,
         close_opportunity: CloseOpportunity::Won,
         actual_value: total,
     }

@@ -1,267 +1,375 @@
-//! A small read store in memory, for the tests of projectors: it applies changes and answers as of.
+//! Small read models and a log for the tests of this crate.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
 use events::{
-    Actor, ActorKind, Cause, Channel, CrmEvent, Instant, Leaf, NewEvent, Payload, Position,
-    Recorded, Version,
-    ids::{CommandId, StreamName},
+    Actor, ActorKind, Cause, Channel, CrmEvent, EventType, Instant, NewEvent, Payload, Position,
+    Version,
+    access::{OrganizationEvent, OrganizationFounded, UserDisabled, UserEvent},
+    evidence::sha256,
+    ids::{CommandId, LogId, OrganizationId, UserId, derived},
+    keys::{MemoryKeys, Unsealer},
+    money::Currency,
+    store::{Append, EventStore, Fingerprint, memory::MemoryStore},
+    values::{Line, Zone},
 };
-use jiff::{Timestamp, tz::TimeZone};
-use uuid::Uuid;
 
 use crate::{
-    models::projectors,
-    projector::{Change, Fact, Missing, ProjectError, Rows},
-    table::{ColumnType, Keeping, Key, Row, Table, Value},
+    follow::Log,
+    models::ReadModels,
+    projector::{Change, Changes, Fact, ProjectError, Projector, Rows},
+    read_store::{OPEN, Snapshot},
+    table::{ColumnType, Keeping, Row, Table, Value, column, optional},
 };
 
-/// One state of one row and the positions in which it held.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct State {
-    from: i64,
-    to: i64,
-    row: Row,
+/// A history table with a key of two columns.
+pub(crate) static THING: Table = Table {
+    name: "thing",
+    key: &[column("kind", ColumnType::Text), column("id", ColumnType::Id)],
+    columns: &[column("amount", ColumnType::Int), optional("name", ColumnType::Text)],
+    keeping: Keeping::History,
+    indexes: &[&["amount"], &["kind", "name"]],
+};
+
+/// A table that grows.
+pub(crate) static LINE: Table = Table {
+    name: "line",
+    key: &[column("position", ColumnType::Int), column("number", ColumnType::Int)],
+    columns: &[column("text", ColumnType::Text)],
+    keeping: Keeping::AppendOnly,
+    indexes: &[&["text"]],
+};
+
+/// A table that knows the present.
+pub(crate) static TALLY: Table = Table {
+    name: "tally",
+    key: &[column("id", ColumnType::Int)],
+    columns: &[column("count", ColumnType::Int)],
+    keeping: Keeping::Current,
+    indexes: &[],
+};
+
+/// What an event of the tests does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// The thing is of that amount.
+    Put(u8, i64),
+    /// The thing is of one more than it was.
+    Raise(u8),
+    /// The thing is there from now on, if it was not. Only alone in its event.
+    Begin(u8),
+    /// The thing is gone.
+    Remove(u8),
+    /// One more line.
+    Line(i64),
+    /// Counts to three, and begins anew.
+    Count(u8),
+    /// The projector finds its rows damaged.
+    Damage,
+    /// The projector panics.
+    Panic,
+    /// The projector adds a row that is there.
+    Misfit(u8),
 }
 
-/// Every state of every row, by table and key.
-pub(crate) type Stored = BTreeMap<&'static str, BTreeMap<Key, Vec<State>>>;
+/// What the event at a position does.
+pub(crate) type Script = Arc<dyn Fn(Position) -> Vec<Op> + Send + Sync>;
 
-/// A log and what the projectors made of it.
-pub(crate) struct World {
-    zone: TimeZone,
-    now: Instant,
-    actor: Uuid,
-    pub(crate) log: Vec<(Recorded, Payload)>,
-    versions: BTreeMap<StreamName, u64>,
-    stored: Stored,
-    loaded: RefCell<BTreeSet<(&'static str, Key)>>,
+/// Does what a script says.
+pub(crate) struct Scripted(pub(crate) Script);
+
+pub(crate) fn thing_key(id: u8) -> Vec<Value> {
+    let kind = if id.is_multiple_of(2) { "even" } else { "odd" };
+    vec![kind.into(), derived(&id.to_string()).into()]
 }
 
-impl Rows for World {
-    fn get(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, ProjectError> {
-        assert_eq!(key.len(), table.key.len(), "a key of `{}` has another length", table.name);
-        let key = Key::from(key);
-        if self.loaded.borrow_mut().insert((table.name, key.clone())) {
-            return Err(ProjectError::Missing(Missing(vec![(table, key)])));
-        }
-        Ok(self.stored.get(table.name).and_then(|rows| rows.get(&key)).and_then(|states| {
-            states.last().filter(|state| state.to == i64::MAX).map(|state| state.row.clone())
-        }))
-    }
+pub(crate) fn thing(id: u8, amount: i64) -> Row {
+    let name = (amount % 3 != 0).then(|| format!("thing {amount}"));
+    thing_key(id).into_iter().chain([amount.into(), name.into()]).collect()
 }
 
-impl World {
-    /// An empty log at an instant, in the zone of São Paulo.
-    pub(crate) fn at(now: &str) -> Self {
-        Self {
-            zone: TimeZone::get("America/Sao_Paulo").unwrap(),
-            now: instant(now),
-            actor: id("ana"),
-            log: Vec::new(),
-            versions: BTreeMap::new(),
-            stored: Stored::new(),
-            loaded: RefCell::default(),
-        }
+impl Projector for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
     }
 
-    /// Lets time pass until an instant.
-    pub(crate) fn wait_until(&mut self, now: &str) -> &mut Self {
-        let now = instant(now);
-        assert!(now >= self.now, "time never goes back");
-        self.now = now;
-        self
+    fn tables(&self) -> &'static [&'static Table] {
+        static TABLES: [&Table; 3] = [&THING, &LINE, &TALLY];
+        &TABLES
     }
 
-    /// Records an event now and projects it; answers its position.
-    pub(crate) fn record<E: Into<CrmEvent>>(&mut self, stream: StreamName, event: E) -> i64 {
-        self.record_effective(stream, event, None)
-    }
-
-    /// Records an event now with a business time, and projects it.
-    pub(crate) fn record_effective<E: Into<CrmEvent>>(
-        &mut self,
-        stream: StreamName,
-        event: E,
-        effective_at: Option<Instant>,
-    ) -> i64 {
-        let payload = Payload::from(event.into());
-        let version = self.versions.entry(stream).or_default();
-        *version += 1;
-        let position = self.log.len() as u64 + 1;
-        let command_id = CommandId(Uuid::new_v5(&Uuid::NAMESPACE_OID, &position.to_be_bytes()));
-        let recorded = Recorded {
-            position: Position(position),
-            stream,
-            version: Version(*version),
-            recorded_at: self.now,
-            event: NewEvent {
-                event_id: command_id.event(0),
-                event_type: payload.event.event_type(),
-                effective_at,
-                cause: Cause {
-                    actor: Actor { kind: ActorKind::User, id: self.actor },
-                    on_behalf_of: None,
-                    channel: Channel::Api,
-                    command_id,
-                    causation_id: command_id.0,
-                    correlation_id: command_id.0,
-                },
-                payload: bytes::Bytes::new(),
-                payload_sha256: [0; 32],
-            },
-            leaf: Leaf([0; 32]),
-        };
-        self.project(&recorded, &payload);
-        self.log.push((recorded, payload));
-        Position(position).sql()
-    }
-
-    fn project(&mut self, recorded: &Recorded, payload: &Payload) {
-        self.loaded.borrow_mut().clear();
-        let mut all = Vec::new();
-        let zone = self.zone.clone();
-        let fact = Fact { recorded, payload, zone: &zone };
-        for projector in projectors() {
-            let changes = (0..20).find_map(|_| match projector.project(&fact, self) {
-                Ok(changes) => Some(changes),
-                Err(ProjectError::Missing(missing)) => {
-                    assert!(!missing.0.is_empty());
-                    None
+    fn project(&self, fact: &Fact<'_>, rows: &dyn Rows) -> Result<Changes, ProjectError> {
+        let mut changes = Changes::new();
+        for (number, op) in (0_i64..).zip((self.0)(fact.position())) {
+            changes.extend(match op {
+                Op::Put(id, amount) => Some(Change::Put(&THING, thing(id, amount))),
+                Op::Raise(id) => {
+                    let amount = amount(rows, id)?.unwrap_or(0);
+                    Some(Change::Put(&THING, thing(id, amount + 1)))
                 }
-                Err(error) => panic!("{}: {error}", projector.name()),
+                Op::Begin(id) => {
+                    let is_new = amount(rows, id)?.is_none();
+                    is_new.then(|| Change::Insert(&THING, thing(id, 0)))
+                }
+                Op::Remove(id) => Some(Change::Remove(&THING, thing_key(id).into())),
+                Op::Line(text) => Some(Change::Insert(&LINE, line(fact.position(), number, text))),
+                Op::Count(id) => Some(count(rows, id)?),
+                Op::Damage => {
+                    let what = "it is for a test".to_owned();
+                    return Err(ProjectError::Damaged { table: THING.name, what });
+                }
+                Op::Panic => unreachable!("it is for a test"),
+                Op::Misfit(id) => Some(Change::Insert(&THING, thing(id, 0))),
             });
-            let changes = changes.expect("a projector asks for the same rows for ever");
-            let tables: Vec<_> = projector.tables().iter().map(|table| table.name).collect();
-            for change in &changes {
-                let (Change::Insert(table, _) | Change::Put(table, _) | Change::Remove(table, _)) =
-                    change;
-                assert!(tables.contains(&table.name), "{} is not its table", table.name);
-            }
-            all.extend(changes);
         }
-        for change in all {
-            self.apply(recorded.position.sql(), change);
+        Ok(changes)
+    }
+}
+
+pub(crate) fn line(position: Position, number: i64, text: i64) -> Row {
+    [position.sql().into(), number.into(), format!("line {text}").into()].into()
+}
+
+fn amount(rows: &dyn Rows, id: u8) -> Result<Option<i64>, ProjectError> {
+    Ok(rows.get(&THING, &thing_key(id))?.and_then(|row| row[2].int()))
+}
+
+fn count(rows: &dyn Rows, id: u8) -> Result<Change, ProjectError> {
+    let key = [Value::Int(id.into())];
+    let count = rows.get(&TALLY, &key)?.and_then(|row| row[1].int()).unwrap_or(0) + 1;
+    Ok(if count < 3 {
+        Change::Put(&TALLY, [Value::Int(id.into()), count.into()].into())
+    } else {
+        Change::Remove(&TALLY, key.into())
+    })
+}
+
+pub(crate) fn models(script: Script) -> Arc<ReadModels> {
+    Arc::new(ReadModels::new(1, vec![Box::new(Scripted(script))]).unwrap())
+}
+
+/// A script that does a bit of everything, and nothing twice the same.
+pub(crate) fn busy(position: Position) -> Vec<Op> {
+    let number = position.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+    let id = u8::try_from(number % 23).unwrap();
+    match number % 7 {
+        0 => vec![Op::Begin(id)],
+        1 => vec![Op::Remove(id), Op::Line(position.sql())],
+        2 => vec![Op::Count(id), Op::Count(id + 1), Op::Put(id, position.sql())],
+        3 => vec![Op::Raise(id), Op::Raise(id + 1), Op::Line(1), Op::Line(2)],
+        4 => vec![],
+        _ => vec![Op::Raise(id), Op::Count(id)],
+    }
+}
+
+/// A log in memory whose events mean what a script says of their positions.
+#[derive(Clone)]
+pub(crate) struct TestLog {
+    pub(crate) store: Arc<MemoryStore>,
+    streams: Arc<AtomicU64>,
+}
+
+pub(crate) fn log_id() -> LogId {
+    LogId(derived("log"))
+}
+
+impl TestLog {
+    /// A log whose first event founds the organisation.
+    pub(crate) async fn founded() -> Self {
+        let log = Self::empty();
+        let founded = OrganizationFounded {
+            name: Line::new("Example").unwrap(),
+            zone: Zone::new("America/Sao_Paulo").unwrap(),
+            base_currency: Currency::new("BRL").unwrap(),
+        };
+        log.append_event(OrganizationEvent::Founded(founded).into()).await;
+        log
+    }
+
+    pub(crate) fn empty() -> Self {
+        let clock = Arc::new(|| Instant::from_micros(1_700_000_000_000_000));
+        Self { store: Arc::new(MemoryStore::new(log_id(), clock)), streams: Arc::default() }
+    }
+
+    pub(crate) async fn append(&self, count: usize) {
+        for _ in 0..count {
+            self.append_event(UserEvent::Disabled(UserDisabled {}).into()).await;
         }
     }
 
-    fn apply(&mut self, position: i64, change: Change) {
-        match change {
-            Change::Insert(table, row) => {
-                check(table, &row, position);
-                let states = self.states(table, table.key_of(&row));
-                let open = states.last().is_some_and(|state| state.to == i64::MAX);
-                assert!(!open, "`{}` has that row already", table.name);
-                states.push(State { from: position, to: i64::MAX, row });
+    async fn append_event(&self, event: CrmEvent) {
+        let payload = Payload::from(event).encode().unwrap();
+        let event_type = decoded_type(&payload);
+        self.append_raw(event_type, payload).await;
+    }
+
+    pub(crate) async fn append_raw(&self, event_type: EventType, payload: Vec<u8>) {
+        let number = self.streams.fetch_add(1, Ordering::Relaxed);
+        let command_id = CommandId(derived(&format!("command {number}")));
+        let actor = Actor { kind: ActorKind::System, id: derived("nobody") };
+        let event = NewEvent {
+            event_id: command_id.event(0),
+            event_type,
+            effective_at: None,
+            cause: Cause {
+                actor,
+                on_behalf_of: None,
+                channel: Channel::System,
+                command_id,
+                causation_id: command_id.0,
+                correlation_id: command_id.0,
+            },
+            payload_sha256: sha256(&payload),
+            payload: Bytes::from(payload),
+        };
+        let id = derived(&format!("stream {number}"));
+        let stream = if number == 0 { OrganizationId(id).stream() } else { UserId(id).stream() };
+        let append = Append {
+            command_id,
+            fingerprint: Fingerprint([0; 32]),
+            actor,
+            stream,
+            expected: Version::NONE,
+            events: vec![event],
+        };
+        for answer in self.store.append(vec![append]).await {
+            answer.unwrap();
+        }
+    }
+
+    pub(crate) fn log(&self) -> Log {
+        let unsealer = Unsealer::new(Arc::new(MemoryKeys::new()), log_id());
+        Log { feed: self.store.clone(), bus: None, unsealer, log_id: log_id() }
+    }
+}
+
+fn decoded_type(payload: &[u8]) -> EventType {
+    if payload.len() > 30 {
+        EventType::new("organization.founded", 1)
+    } else {
+        EventType::new("user.disabled", 1)
+    }
+}
+
+/// Every row of a table, as of a position.
+pub(crate) async fn dump(
+    snapshot: &mut dyn Snapshot,
+    table: &'static Table,
+    cut: Position,
+) -> Vec<Vec<Value>> {
+    let mut all: Vec<Vec<Value>> = Vec::new();
+    loop {
+        let key = table.key.len();
+        let after = all.last().map(|row| {
+            let mut after = row[..key].to_vec();
+            if table.keeping == Keeping::History {
+                after.push(row[row.len() - 2].clone());
             }
-            Change::Put(table, row) => {
-                check(table, &row, position);
-                assert_ne!(table.keeping, Keeping::AppendOnly);
-                let states = self.states(table, table.key_of(&row));
-                close(states, position);
-                states.push(State { from: position, to: i64::MAX, row });
-                if table.keeping == Keeping::Current {
-                    states.drain(..states.len() - 1);
+            after
+        });
+        let page = snapshot.page(table, cut, after, 7).await.unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+/// What the tables should hold, worked out one event after the other, in the plainest way.
+#[derive(Default)]
+pub(crate) struct Expected {
+    things: Vec<(u8, i64, Position, i64)>,
+    lines: Vec<Row>,
+    tallies: std::collections::BTreeMap<u8, i64>,
+}
+
+impl Expected {
+    pub(crate) fn of(script: &Script, until: Position) -> Self {
+        let mut expected = Self::default();
+        for position in (1..=until.0).map(Position) {
+            expected.add(position, &script(position));
+        }
+        expected
+    }
+
+    fn open(&self, id: u8) -> Option<i64> {
+        self.things.iter().find(|thing| thing.0 == id && thing.3 == OPEN).map(|thing| thing.1)
+    }
+
+    fn add(&mut self, position: Position, ops: &[Op]) {
+        let before: std::collections::BTreeMap<u8, Option<i64>> =
+            (0..=u8::MAX).map(|id| (id, self.open(id))).collect();
+        let tallies = self.tallies.clone();
+        let mut after = before.clone();
+        let mut touched = std::collections::BTreeSet::new();
+        for (number, op) in (0_i64..).zip(ops.iter().copied()) {
+            match op {
+                Op::Put(id, amount) => {
+                    after.insert(id, Some(amount));
+                    touched.insert(id);
+                }
+                Op::Raise(id) => {
+                    after.insert(id, Some(before[&id].unwrap_or(0) + 1));
+                    touched.insert(id);
+                }
+                Op::Begin(id) if before[&id].is_none() => {
+                    after.insert(id, Some(0));
+                    touched.insert(id);
+                }
+                Op::Remove(id) => {
+                    after.insert(id, None);
+                    touched.insert(id);
+                }
+                Op::Line(text) => self.lines.push(line(position, number, text)),
+                Op::Count(id) => {
+                    let count = tallies.get(&id).copied().unwrap_or(0) + 1;
+                    if count < 3 {
+                        self.tallies.insert(id, count);
+                    } else {
+                        self.tallies.remove(&id);
+                    }
+                }
+                Op::Begin(_) | Op::Damage | Op::Panic | Op::Misfit(_) => {}
+            }
+        }
+        for id in touched {
+            for thing in &mut self.things {
+                if thing.0 == id && thing.3 == OPEN {
+                    thing.3 = position.sql();
                 }
             }
-            Change::Remove(table, key) => close(self.states(table, key), position),
+            if let Some(amount) = after[&id] {
+                self.things.push((id, amount, position, OPEN));
+            }
         }
     }
 
-    fn states(&mut self, table: &'static Table, key: Key) -> &mut Vec<State> {
-        self.stored.entry(table.name).or_default().entry(key).or_default()
-    }
-
-    /// What every table holds.
-    pub(crate) const fn stored(&self) -> &Stored {
-        &self.stored
-    }
-
-    /// The same log, projected again from its beginning.
-    pub(crate) fn replayed(&self) -> Self {
-        let mut again = Self { zone: self.zone.clone(), ..Self::at("2026-01-01T00:00:00Z") };
-        for (recorded, payload) in &self.log {
-            again.project(recorded, payload);
-        }
-        again
-    }
-
-    /// The rows of a table as of a position, by key. Rows that are only added count from theirs.
-    pub(crate) fn rows_at(&self, table: &'static Table, position: i64) -> Vec<Row> {
-        let states = self.stored.get(table.name).into_iter().flat_map(BTreeMap::values).flatten();
-        states
-            .filter(|state| state.from <= position && position < state.to)
-            .map(|state| state.row.clone())
-            .collect()
-    }
-
-    /// The row with that key as of a position.
-    pub(crate) fn row_at(
-        &self,
-        table: &'static Table,
-        key: &[Value],
-        position: i64,
-    ) -> Option<Row> {
-        self.rows_at(table, position).into_iter().find(|row| row.starts_with(key))
-    }
-
-    /// The last position.
-    pub(crate) fn head(&self) -> i64 {
-        Position(self.log.len() as u64).sql()
-    }
-
-    /// The events of a stream up to a position.
-    pub(crate) fn stream(&self, stream: StreamName, position: i64) -> Vec<Fact<'_>> {
-        self.log
+    pub(crate) fn things(&self) -> Vec<Vec<Value>> {
+        let mut rows: Vec<Vec<Value>> = self
+            .things
             .iter()
-            .filter(|(recorded, _)| {
-                recorded.stream == stream && recorded.position.sql() <= position
+            .map(|(id, amount, from, to)| {
+                thing(*id, *amount)
+                    .iter()
+                    .cloned()
+                    .chain([from.sql().into(), (*to).into()])
+                    .collect()
             })
-            .map(|(recorded, payload)| Fact { recorded, payload, zone: &self.zone })
-            .collect()
+            .collect();
+        rows.sort_by(|a, b| a[..2].cmp(&b[..2]).then(a[4].cmp(&b[4])));
+        rows
     }
-}
 
-fn close(states: &mut [State], position: i64) {
-    if let Some(last) = states.last_mut().filter(|state| state.to == i64::MAX) {
-        assert!(last.from < position, "two changes of one row by one event");
-        last.to = position;
+    pub(crate) fn lines(&self) -> Vec<Vec<Value>> {
+        self.lines.iter().map(|row| row.to_vec()).collect()
     }
-}
 
-/// A row holds what its table says.
-fn check(table: &'static Table, row: &Row, position: i64) {
-    let columns: Vec<_> = table.key.iter().chain(table.columns).collect();
-    assert_eq!(columns.len(), row.len(), "a row of `{}` has another length", table.name);
-    for (column, value) in columns.into_iter().zip(row.iter()) {
-        let fits = match (value, column.of) {
-            (Value::Null, _) => column.nullable,
-            (Value::Int(_), ColumnType::Int)
-            | (Value::Text(_), ColumnType::Text)
-            | (Value::Id(_), ColumnType::Id) => true,
-            _ => false,
-        };
-        assert!(fits, "`{}.{}` cannot hold {value:?}", table.name, column.name);
+    pub(crate) fn tallies(&self) -> Vec<Vec<Value>> {
+        let row = |(id, count): (&u8, &i64)| vec![Value::Int((*id).into()), Value::Int(*count)];
+        self.tallies.iter().map(row).collect()
     }
-    if table.keeping == Keeping::AppendOnly {
-        assert_eq!(row[0], Value::Int(position), "a key begins with the position");
-    }
-}
-
-/// The value of a column.
-pub(crate) fn value<'r>(table: &'static Table, row: &'r Row, column: &str) -> &'r Value {
-    &row[table.index_of(column).unwrap()]
-}
-
-/// An instant.
-pub(crate) fn instant(text: &str) -> Instant {
-    text.parse::<Timestamp>().unwrap().into()
-}
-
-/// An id that a name stands for.
-pub(crate) fn id(name: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
 }

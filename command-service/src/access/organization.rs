@@ -1,24 +1,29 @@
 //! The organisation, as decisions need it.
 
-use events::{access::OrganizationEvent, ids::KeyId, money::Currency, values::Zone};
+use events::{
+    access::{OrganizationEvent, OrganizationFounded},
+    ids::KeyId,
+    money::Currency,
+    values::{Line, Zone},
+};
 
 use crate::aggregate::Aggregate;
 
-/// The organisation: its zone and its currency.
+/// The organisation: its name, its zone and its currency.
 #[derive(Clone, Debug)]
 pub struct Organization {
     zone: Zone,
-    base_currency: Option<Currency>,
+    founded: Option<OrganizationFounded>,
 }
 
 impl Default for Organization {
     fn default() -> Self {
-        Self { zone: Zone::utc(), base_currency: None }
+        Self { zone: Zone::utc(), founded: None }
     }
 }
 
 impl Organization {
-    /// The zone in which its days begin and end.
+    /// The zone in which its days begin and end; UTC before it was founded.
     #[must_use]
     pub const fn zone(&self) -> &Zone {
         &self.zone
@@ -26,8 +31,20 @@ impl Organization {
 
     /// The currency it reports in; none before it was founded.
     #[must_use]
-    pub const fn base_currency(&self) -> Option<Currency> {
-        self.base_currency
+    pub fn base_currency(&self) -> Option<Currency> {
+        self.founded.as_ref().map(|founded| founded.base_currency)
+    }
+
+    /// Its name; none before it was founded.
+    #[must_use]
+    pub fn name(&self) -> Option<&Line<160>> {
+        self.founded.as_ref().map(|founded| &founded.name)
+    }
+
+    /// What it was founded with.
+    #[must_use]
+    pub(super) const fn founded(&self) -> Option<&OrganizationFounded> {
+        self.founded.as_ref()
     }
 }
 
@@ -37,7 +54,7 @@ impl Aggregate for Organization {
     fn evolve(&mut self, event: &OrganizationEvent) {
         let OrganizationEvent::Founded(founded) = event;
         self.zone = founded.zone.clone();
-        self.base_currency = Some(founded.base_currency);
+        self.founded = Some(founded.clone());
     }
 
     fn key(&self) -> Option<KeyId> {

@@ -1,19 +1,16 @@
 //! An account, as decisions need it.
 
-use std::collections::BTreeMap;
-
 use events::{
     customers::{
-        AccountDetailsChanged, AccountEvent, Address, AddressKind, CommercialTerms,
-        ContactPreferences, CustomerType,
+        AccountDetailsChanged, AccountEvent, CommercialTerms, ContactPreferences, CustomerType,
     },
-    ids::{AccountId, ContactId, KeyId, Principal},
+    ids::{AccountId, Category, ContactId, KeyId, Principal},
     money::Money,
-    personal::Personal,
     values::Line,
 };
 
-use crate::aggregate::Aggregate;
+use super::Addresses;
+use crate::{aggregate::Aggregate, refusal::Refusal};
 
 /// An account: unborn until it was created.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +44,7 @@ pub struct AccountState {
     /// How many people work there.
     pub employees: Option<u32>,
     /// Its addresses, sealed.
-    pub addresses: BTreeMap<AddressKind, Personal<Address>>,
+    pub addresses: Addresses,
     /// The terms on which it buys.
     pub terms: CommercialTerms,
     /// The ways it must not be contacted.
@@ -69,6 +66,23 @@ impl Account {
             Self::Created(state) => Some(state),
         }
     }
+
+    /// The state that a command on the account needs.
+    ///
+    /// # Errors
+    /// When it was not created.
+    pub(super) fn require(&self) -> Result<&AccountState, Refusal> {
+        self.created().ok_or_else(|| Refusal::not_found(Category::Account))
+    }
+
+    /// The state that a command needs which an inactive account refuses.
+    ///
+    /// # Errors
+    /// When it was not created, or is inactive.
+    pub(super) fn require_active(&self) -> Result<&AccountState, Refusal> {
+        let state = self.require()?;
+        if state.active { Ok(state) } else { Err(Refusal::Inactive) }
+    }
 }
 
 impl Aggregate for Account {
@@ -86,7 +100,7 @@ impl Aggregate for Account {
                 website: created.website.clone(),
                 annual_revenue: created.annual_revenue,
                 employees: created.employees,
-                addresses: BTreeMap::new(),
+                addresses: Addresses::new(),
                 terms: CommercialTerms::default(),
                 preferences: ContactPreferences::default(),
                 primary_contact: None,

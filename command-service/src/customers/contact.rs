@@ -1,16 +1,12 @@
 //! A contact, as decisions need it.
 
-use std::collections::BTreeMap;
-
 use events::{
-    customers::{
-        Address, AddressKind, CommercialTerms, ContactEvent, ContactKind, ContactPreferences,
-    },
-    ids::{CustomerRef, KeyId, Principal},
-    personal::Personal,
+    customers::{CommercialTerms, ContactEvent, ContactKind, ContactPreferences},
+    ids::{Category, CustomerRef, KeyId, Principal},
 };
 
-use crate::aggregate::Aggregate;
+use super::Addresses;
+use crate::{aggregate::Aggregate, refusal::Refusal};
 
 /// A contact: unborn until it was created.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +30,7 @@ pub struct ContactState {
     /// The customer the person belongs to.
     pub parent: Option<CustomerRef>,
     /// The addresses, sealed.
-    pub addresses: BTreeMap<AddressKind, Personal<Address>>,
+    pub addresses: Addresses,
     /// The terms on which the person buys.
     pub terms: CommercialTerms,
     /// The ways the person must not be contacted.
@@ -52,6 +48,23 @@ impl Contact {
             Self::Created(state) => Some(state),
         }
     }
+
+    /// The state that a command on the contact needs.
+    ///
+    /// # Errors
+    /// When it was not created.
+    pub(super) fn require(&self) -> Result<&ContactState, Refusal> {
+        self.created().ok_or_else(|| Refusal::not_found(Category::Contact))
+    }
+
+    /// The state that a command needs which an inactive contact refuses.
+    ///
+    /// # Errors
+    /// When it was not created, or is inactive.
+    pub(super) fn require_active(&self) -> Result<&ContactState, Refusal> {
+        let state = self.require()?;
+        if state.active { Ok(state) } else { Err(Refusal::Inactive) }
+    }
 }
 
 impl Aggregate for Contact {
@@ -64,7 +77,7 @@ impl Aggregate for Contact {
                 active: true,
                 kind: created.kind,
                 parent: created.parent,
-                addresses: BTreeMap::new(),
+                addresses: Addresses::new(),
                 terms: CommercialTerms::default(),
                 preferences: ContactPreferences::default(),
                 owner: created.owner,

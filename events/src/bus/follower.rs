@@ -41,6 +41,9 @@ impl Follower {
     }
 
     /// Believes no message whose leaf is not that of an event of this log with these bytes.
+    ///
+    /// A leaf does not bind the position: a bus on which strangers may publish has to keep them
+    /// out, or prove the origin of its messages, by itself.
     #[must_use]
     pub const fn of_log(mut self, log: LogId) -> Self {
         self.log = Some(log);
@@ -165,3 +168,7 @@ fn is_genuine(log: LogId, recorded: &Recorded) -> bool {
     sha256(&event.payload) == event.payload_sha256
         && leaf(log, *stream, *version, *recorded_at, event) == recorded.leaf
 }
+
+#[cfg(test)]
+#[path = "follower_tests.rs"]
+mod tests;

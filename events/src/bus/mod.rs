@@ -5,6 +5,12 @@
 
 mod follower;
 mod in_process;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+#[cfg(any(test, feature = "contract"))]
+pub mod nemesis;
+#[cfg(any(test, feature = "contract"))]
+pub mod testing;
 
 pub use follower::Follower;
 pub use in_process::InProcessBus;

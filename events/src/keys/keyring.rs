@@ -112,6 +112,12 @@ impl Keyring {
         Self { unsealer: Unsealer::new(reader, log), store, nonce: cipher::random_nonce }
     }
 
+    /// Seals with always the same nonce: for values that are no secret and must not change.
+    #[cfg(any(test, feature = "contract"))]
+    pub(crate) fn with_fixed_nonce(store: Arc<dyn KeyStore>, log: LogId) -> Self {
+        Self { nonce: || Ok(*b"golden nonce"), ..Self::new(store, log) }
+    }
+
     /// The half that only opens; it shares the cache.
     #[must_use]
     pub const fn unsealer(&self) -> &Unsealer {
@@ -252,25 +258,21 @@ struct Seal<'a> {
 }
 
 impl Seal<'_> {
-    fn seal(&self, path: &Cow<'static, str>, value: Vec<u8>) -> Result<Sealed, KeyError> {
+    fn seal(&self, origin: Origin, value: Vec<u8>) -> Result<Sealed, KeyError> {
         let (id, key) = self.under.as_ref().ok_or(KeyError::NoPlace)?;
-        cipher::seal(key, *id, self.log, self.origin(path), (self.nonce)()?, value)
+        cipher::seal(key, *id, self.log, origin, (self.nonce)()?, value)
     }
 
-    fn origin(&self, path: &Cow<'static, str>) -> Origin {
-        Origin { event: self.event, path: path.clone() }
-    }
-
-    fn copy(&self, path: &Cow<'static, str>, sealed: &mut Sealed) -> Result<Sealed, KeyError> {
+    fn copy(&self, origin: Origin, sealed: &mut Sealed) -> Result<Sealed, KeyError> {
         let key = self.keys.get(&sealed.key).and_then(Option::as_ref);
         match key {
             Some(key) if !sealed.is_tombstone() => {
                 let length = cipher::open(key, self.log, sealed)?.len();
                 let mut bytes = mem::take(&mut sealed.ciphertext);
                 bytes.truncate(length);
-                self.seal(path, bytes)
+                self.seal(origin, bytes)
             }
-            _ => Ok(Sealed::tombstone(sealed.key, self.origin(path))),
+            _ => Ok(Sealed::tombstone(sealed.key, origin)),
         }
     }
 }
@@ -283,17 +285,18 @@ impl PersonalVisitor for Seal<'_> {
         path: &Cow<'static, str>,
         value: &mut Personal<T>,
     ) -> Result<(), KeyError> {
+        let here = Origin { event: self.event, path: path.clone() };
         let sealed = match value {
             Personal::Clear(value) => {
                 let mut bytes = Vec::with_capacity(96);
                 serde_json::to_writer(&mut bytes, value).map_err(|_| KeyError::NoPlace)?;
-                self.seal(path, bytes)?
+                self.seal(here, bytes)?
             }
             Personal::Sealed(sealed) => {
                 if sealed.origin.as_ref().is_some_and(|origin| origin.event == self.event) {
                     return Ok(());
                 }
-                self.copy(path, sealed)?
+                self.copy(here, sealed)?
             }
             Personal::Erased => return Err(KeyError::NoPlace),
         };

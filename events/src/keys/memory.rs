@@ -68,3 +68,7 @@ impl KeyEraser for MemoryKeys {
         Box::pin(std::future::ready(Ok(())))
     }
 }
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

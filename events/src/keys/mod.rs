@@ -2,10 +2,15 @@
 
 mod cipher;
 mod keyring;
+mod master;
 mod memory;
+mod sqlite;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 
 pub use keyring::{Keyring, Unsealer};
 pub use memory::MemoryKeys;
+pub use sqlite::{KeyFiles, SqliteKeyReader, SqliteKeys};
 
 use std::sync::Arc;
 
@@ -22,6 +27,9 @@ pub enum KeyError {
     /// The key store has failed.
     #[error("the key store is not available: {0}")]
     Unavailable(Arc<str>),
+    /// The key store must not be used as it is. Nothing was changed.
+    #[error("the key store is refused: {0}")]
+    Refused(Arc<str>),
     /// A key is there but cannot be unwrapped. Never treated as erased.
     #[error("a key is damaged, or wrapped by another master key")]
     Damaged,

@@ -208,6 +208,9 @@ pub struct QuoteAccepted {
     /// The customer's own number for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_reference: Option<Line<100>>,
+    /// The opportunity it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opportunity: Option<OpportunityId>,
     /// What happens to the opportunity.
     pub close_opportunity: CloseOpportunity,
     /// The actual value with which the opportunity is won.

@@ -7,6 +7,16 @@ use crate::{
     ids::{CommandId, LogId, StreamName},
 };
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod memory;
+mod sequencer;
+pub mod sqlite;
+mod tail;
+
+/// Says what time it is. The only way a store learns it.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
 /// What a port method returns: one boxed future per batch, so that a port can be a trait object.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -158,8 +168,8 @@ pub trait StreamReader: Send + Sync {
     /// Where the log ends.
     fn head(&self) -> Answer<'_, Result<Head, StoreError>>;
 
-    /// At most `limit` events of a stream after `after`, in order. A stream that is not there has
-    /// no events.
+    /// At most `limit` events of a stream after `after`, in order; fewer only where the stream ends.
+    /// A stream that is not there has no events.
     fn read_stream(
         &self,
         stream: StreamName,
@@ -208,14 +218,16 @@ pub trait EventFeed: Send + Sync {
     /// Where the log ends.
     fn feed_head(&self) -> Answer<'_, Result<Head, StoreError>>;
 
-    /// At most `limit` events after `after`, in order and without holes; none at the end of the log.
+    /// At most `limit` events after `after`, in order and without holes; fewer only where the log
+    /// ends.
     fn read(
         &self,
         after: Position,
         limit: usize,
     ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>>;
 
-    /// Waits until the log is longer than `beyond`. May wake for nothing.
+    /// Waits until the log is longer than `beyond`. May wake for nothing, and does when the store
+    /// is shut down.
     fn wait(&self, beyond: Position) -> Answer<'_, ()>;
 
     /// The last position recorded at or before `instant`; the start where there is none.

@@ -18,7 +18,7 @@ use crate::{
     record::{business_order, document},
     samples::*,
     table::Value,
-    testing::{World, id, instant, value},
+    world::{World, id, instant, value},
 };
 
 fn primary(world: &World, position: i64) -> Option<uuid::Uuid> {

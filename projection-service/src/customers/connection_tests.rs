@@ -11,7 +11,7 @@ use super::CONNECTION_SIDES;
 use crate::{
     samples::*,
     table::{Row, Value},
-    testing::{World, id, value},
+    world::{World, id, value},
 };
 
 fn connection() -> ConnectionId {

@@ -12,7 +12,7 @@ use super::TIMELINE_ENTRIES;
 use crate::{
     samples::*,
     table::{Row, Value},
-    testing::{World, id, value},
+    world::{World, id, value},
 };
 
 fn entries(world: &World, subject: &str) -> Vec<Row> {

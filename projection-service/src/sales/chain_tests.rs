@@ -9,7 +9,7 @@ use super::{CHAIN_DOCUMENTS, CHAINS};
 use crate::{
     samples::*,
     table::Row,
-    testing::{World, id, value},
+    world::{World, id, value},
 };
 
 fn customer() -> CustomerRef {

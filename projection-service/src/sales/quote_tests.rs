@@ -10,7 +10,7 @@ use crate::{
     record::document,
     sales::QUOTES,
     samples::*,
-    testing::{World, id, value},
+    world::{World, id, value},
 };
 
 fn record(world: &mut World, event: impl Into<QuoteEvent>) -> i64 {

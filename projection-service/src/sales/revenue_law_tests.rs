@@ -22,7 +22,7 @@ use crate::{
         fold_quote,
     },
     samples::*,
-    testing::{World, instant, value},
+    world::{World, instant, value},
 };
 
 /// Owner, stage, state and period, as the rows hold them, and the eight measures.

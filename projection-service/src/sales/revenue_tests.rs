@@ -14,7 +14,7 @@ use events::{
 use super::REVENUE_DELTAS;
 use crate::{
     samples::*,
-    testing::{World, instant, value},
+    world::{World, instant, value},
 };
 
 const MEASURES: [&str; 8] = [
@@ -220,7 +220,7 @@ fn another_owner_takes_the_revenue_along_and_yesterday_stays() {
     let before = sale(&mut world, "o", "1000.00", "10", "2026-06-30");
     let assigned = OwnerAssigned { from: user("ana"), to: user("caro") };
     let after = deal(&mut world, "o", assigned);
-    let owner = |name: &str| format!("Id({})", crate::testing::id(name));
+    let owner = |name: &str| format!("Id({})", crate::world::id(name));
     let one = |position| sums(&world, position, "2026-05-01", "owner_id").into_keys().next();
     assert_eq!(one(before), Some(owner("ana")));
     assert_eq!(one(after), Some(owner("caro")));

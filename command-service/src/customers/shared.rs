@@ -1,0 +1,112 @@
+//! What the commands of several areas share: owners, and the two kinds of customer as one.
+
+use events::{
+    CrmEvent,
+    customers::{AccountEvent, ContactEvent},
+    ids::{Category, CustomerRef, Principal, RecordRef, StreamName},
+};
+
+use crate::{
+    access::User,
+    aggregate::{Facts, Record, States},
+    refusal::Refusal,
+};
+
+/// The streams that [`owner`] reads.
+pub(crate) fn owner_streams(given: Option<Principal>) -> Vec<StreamName> {
+    given.map(Principal::stream).into_iter().collect()
+}
+
+/// The owner that a command names, who must be an enabled user; else the user who asks.
+///
+/// The user who asks is not looked up: the door let nobody in whose user is disabled.
+///
+/// # Errors
+/// When the owner is no enabled user, or there is nobody to be the owner.
+pub(crate) fn owner(given: Option<Principal>, facts: &Facts<'_>) -> Result<Principal, Refusal> {
+    let Some(Principal::User(user)) = given else {
+        return facts.user().map(Principal::User).ok_or(Refusal::OwnerMissing);
+    };
+    let enabled = facts.states.user(user).is_some_and(User::is_enabled);
+    if enabled { Ok(Principal::User(user)) } else { Err(Refusal::OwnerUnknown) }
+}
+
+/// Whether a customer is there and in use, as a customer that another record refers to must be.
+///
+/// # Errors
+/// When there is no such customer, or it is inactive.
+pub(crate) fn require_active(customer: CustomerRef, states: &States) -> Result<(), Refusal> {
+    let active = match customer {
+        CustomerRef::Account(id) => {
+            let account = states.account(id).and_then(|account| account.created());
+            account.ok_or_else(|| Refusal::not_found(Category::Account))?.active
+        }
+        CustomerRef::Contact(id) => {
+            let contact = states.contact(id).and_then(|contact| contact.created());
+            contact.ok_or_else(|| Refusal::not_found(Category::Contact))?.active
+        }
+    };
+    if active { Ok(()) } else { Err(Refusal::CustomerInactive) }
+}
+
+/// Whether a record of any kind has been made.
+pub(crate) fn exists(record: RecordRef, states: &States) -> bool {
+    states.record(record).is_some()
+}
+
+/// An event that accounts and contacts have in common, as an event of that customer.
+pub(super) fn customer_event<P>(customer: CustomerRef, payload: P) -> CrmEvent
+where
+    AccountEvent: From<P>,
+    ContactEvent: From<P>,
+{
+    match customer {
+        CustomerRef::Account(_) => AccountEvent::from(payload).into(),
+        CustomerRef::Contact(_) => ContactEvent::from(payload).into(),
+    }
+}
+
+/// The part of the state of an account or a contact that has the same meaning for both.
+#[derive(Clone, Copy)]
+pub(super) struct Customer<'a> {
+    /// The addresses.
+    pub(super) addresses: &'a super::Addresses,
+    /// The terms on which it buys.
+    pub(super) terms: &'a events::customers::CommercialTerms,
+    /// The ways it must not be contacted.
+    pub(super) preferences: events::customers::ContactPreferences,
+}
+
+/// The state of a customer that a command is about.
+///
+/// # Errors
+/// When it is not there, or inactive.
+pub(super) fn own_customer(
+    record: &Record,
+    customer: CustomerRef,
+) -> Result<Customer<'_>, Refusal> {
+    let (active, state) = match record {
+        Record::Account(account) => {
+            let state = account.require()?;
+            let preferences = state.preferences;
+            (
+                state.active,
+                Customer { addresses: &state.addresses, terms: &state.terms, preferences },
+            )
+        }
+        Record::Contact(contact) => {
+            let state = contact.require()?;
+            let preferences = state.preferences;
+            (
+                state.active,
+                Customer { addresses: &state.addresses, terms: &state.terms, preferences },
+            )
+        }
+        // The loop loads the record by the command's stream, so it is one of the two.
+        _ => {
+            let category = RecordRef::from(customer).category;
+            return Err(Refusal::UnsupportedType { category });
+        }
+    };
+    if active { Ok(state) } else { Err(Refusal::Inactive) }
+}

@@ -1,0 +1,185 @@
+//! `POST /commands`: a list, answered item by item.
+//!
+//! Items on one stream run in order, others together. After a refused item the rest of its stream
+//! answers `command.not_tried`.
+
+use std::collections::HashMap;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode},
+};
+use events::{
+    Channel, Version,
+    ids::{CommandId, RecordRef, StreamName},
+    values::Prose,
+};
+use futures_util::{StreamExt, stream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{
+    App, MAX_LIST,
+    headers::{CommandHeaders, channel, instant, require_json},
+    one::may_write,
+    problem::Problem,
+    strict_json,
+};
+use crate::{caller::Caller, handle::Request};
+
+/// How many streams of one list are worked on at a time.
+const TOGETHER: usize = 512;
+
+/// One command of a list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Item {
+    /// The command's id: makes it happen once.
+    #[serde(default)]
+    id: Option<Uuid>,
+    /// Its name.
+    #[serde(rename = "type")]
+    name: String,
+    /// The command.
+    #[schemars(with = "serde_json::Value")]
+    data: Box<RawValue>,
+    /// The version the caller has seen.
+    #[serde(default)]
+    expected_version: Option<Version>,
+    /// Business time, RFC 3339.
+    #[serde(default)]
+    effective_at: Option<String>,
+    /// Why.
+    #[serde(default)]
+    reason: Option<Prose>,
+}
+
+/// What became of one command of a list.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub(crate) enum ItemAnswer {
+    /// It took effect.
+    Accepted {
+        /// The command's id.
+        id: Uuid,
+        /// The record it was about.
+        record: RecordRef,
+        /// The record's version after it.
+        version: u64,
+        /// Hand this to a query as `at_least`.
+        position: String,
+        /// Whether it had been accepted before.
+        replayed: bool,
+    },
+    /// It did not.
+    Refused {
+        /// The command's id, where it had one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Uuid>,
+        /// Why.
+        problem: Box<Problem>,
+    },
+}
+
+pub(super) async fn commands(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Vec<ItemAnswer>>, Problem> {
+    let caller = app.caller(&headers).await?;
+    may_write(&caller)?;
+    require_json(&headers)?;
+    let body = body?;
+    strict_json::check(&body)?;
+    let items: Vec<Item> = serde_json::from_slice(&body).map_err(|error| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "list.invalid", error.to_string())
+    })?;
+    if items.len() > MAX_LIST {
+        let detail = format!("a list has at most {MAX_LIST} commands");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "list.too_long", detail));
+    }
+    let channel = channel(&headers)?;
+    Ok(Json(run_all(&app, items, &caller, channel).await))
+}
+
+async fn run_all(
+    app: &App,
+    items: Vec<Item>,
+    caller: &Caller,
+    channel: Channel,
+) -> Vec<ItemAnswer> {
+    let count = items.len();
+    let mut answers: Vec<Option<ItemAnswer>> = (0..count).map(|_| None).collect();
+    let mut by_stream: HashMap<StreamName, Vec<(usize, Request)>> = HashMap::new();
+    let mut order = Vec::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let id = item.id;
+        match parse(app, item, caller, channel) {
+            Ok(request) => {
+                let stream = request.command.stream(request.command_id);
+                let requests = by_stream.entry(stream).or_default();
+                if requests.is_empty() {
+                    order.push(stream);
+                }
+                requests.push((index, request));
+            }
+            Err(problem) => {
+                answers[index] = Some(ItemAnswer::Refused { id, problem: Box::new(problem) });
+            }
+        }
+    }
+    let groups = order.into_iter().filter_map(|stream| by_stream.remove(&stream));
+    let mut running =
+        stream::iter(groups).map(|requests| run_stream(app, requests)).buffer_unordered(TOGETHER);
+    while let Some(done) = running.next().await {
+        for (index, answer) in done {
+            answers[index] = Some(answer);
+        }
+    }
+    answers.into_iter().flatten().collect()
+}
+
+fn parse(app: &App, item: Item, caller: &Caller, channel: Channel) -> Result<Request, Problem> {
+    let entry = app.entry(&item.name, caller)?;
+    let headers = CommandHeaders {
+        command_id: item.id.map(CommandId),
+        expected: item.expected_version,
+        effective_at: item.effective_at.as_deref().map(instant).transpose()?,
+        reason: item.reason,
+    };
+    app.request(entry, &item.data, headers, caller, channel)
+}
+
+/// The commands on one stream, one after the other.
+async fn run_stream(app: &App, requests: Vec<(usize, Request)>) -> Vec<(usize, ItemAnswer)> {
+    let mut answers = Vec::with_capacity(requests.len());
+    let mut stopped = false;
+    for (index, request) in requests {
+        let id = request.command_id.0;
+        let outcome = if stopped {
+            let detail = "a command before it on the same record was refused";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "command.not_tried", detail))
+        } else {
+            app.run(request).await
+        };
+        let answer = match outcome {
+            Ok(accepted) => ItemAnswer::Accepted {
+                id,
+                record: accepted.record,
+                version: accepted.version.0,
+                position: accepted.position.to_string(),
+                replayed: accepted.replayed,
+            },
+            Err(problem) => {
+                stopped = true;
+                ItemAnswer::Refused { id: Some(id), problem: Box::new(problem) }
+            }
+        };
+        answers.push((index, answer));
+    }
+    answers
+}

@@ -1,0 +1,160 @@
+//! `POST /commands/{Name}`.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use events::{Actor, ActorKind, Channel, access::Scope, ids::CommandId};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    App, DEADLINE,
+    headers::{CommandHeaders, bearer, channel, require_json},
+    problem::Problem,
+    strict_json,
+};
+use crate::{
+    caller::Caller,
+    command::Entry,
+    handle::{Accepted, Request},
+    refusal::Refusal,
+};
+
+/// The command took effect.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct AcceptedBody {
+    /// The record it was about.
+    pub(crate) record: events::ids::RecordRef,
+    /// The record's version after it: the `ETag`.
+    pub(crate) version: u64,
+    /// Hand this to a query as `at_least`, and it answers from after the command.
+    pub(crate) position: String,
+}
+
+impl From<Accepted> for AcceptedBody {
+    fn from(accepted: Accepted) -> Self {
+        Self {
+            record: accepted.record,
+            version: accepted.version.0,
+            position: accepted.position.to_string(),
+        }
+    }
+}
+
+impl App {
+    /// Checks the caller's token.
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let presented = bearer(headers)?;
+        self.handler.authenticate(&presented).await?.ok_or_else(Problem::unauthenticated)
+    }
+
+    /// Lets only callers on whose token opens `scope`.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 403 without the scope.
+    pub async fn allow(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
+        let caller = self.caller(headers).await?;
+        if caller.may(scope) { Ok(()) } else { Err(Refusal::AccessDenied.into()) }
+    }
+
+    /// The command of that name, if the token may send it.
+    pub(crate) fn entry(&self, name: &str, caller: &Caller) -> Result<&Entry, Problem> {
+        let entry = self.entries.get(name).ok_or_else(|| {
+            Problem::new(StatusCode::NOT_FOUND, "command.unknown", "there is no such command")
+        })?;
+        if caller.may(entry.scope) { Ok(entry) } else { Err(Refusal::AccessDenied.into()) }
+    }
+
+    pub(crate) fn request(
+        &self,
+        entry: &Entry,
+        body: &RawValue,
+        headers: CommandHeaders,
+        caller: &Caller,
+        channel: Channel,
+    ) -> Result<Request, Problem> {
+        let command_id = headers.command_id.unwrap_or_else(|| CommandId((self.draw_id)()));
+        Ok(Request {
+            command_id,
+            name: entry.name,
+            command: (entry.parse)(body)?,
+            expected: headers.expected,
+            effective_at: headers.effective_at,
+            reason: headers.reason,
+            actor: Actor { kind: ActorKind::User, id: caller.user.0 },
+            on_behalf_of: None,
+            channel,
+            causation_id: command_id.0,
+            correlation_id: command_id.0,
+        })
+    }
+
+    /// Runs a request to its end, even when the caller goes away, and answers within the deadline.
+    pub(crate) async fn run(&self, request: Request) -> Result<Accepted, Problem> {
+        let handler = self.handler.clone();
+        // A caller that hangs up must not leave a command half done.
+        let running = tokio::spawn(async move { handler.handle(request).await });
+        match tokio::time::timeout(DEADLINE, running).await {
+            Ok(Ok(answer)) => Ok(answer?),
+            Ok(Err(_panicked)) => Err(Refusal::Internal.into()),
+            Err(_elapsed) => Err(Problem::behind()),
+        }
+    }
+}
+
+/// A caller who may write commands at all; further scopes are asked command by command.
+pub(crate) fn may_write(caller: &Caller) -> Result<(), Problem> {
+    if caller.may(Scope::Write) || caller.may(Scope::Admin) {
+        Ok(())
+    } else {
+        Err(Refusal::AccessDenied.into())
+    }
+}
+
+pub(super) async fn command(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let caller = app.caller(&headers).await?;
+    may_write(&caller)?;
+    let entry = app.entry(&name, &caller)?;
+    require_json(&headers)?;
+    let body = body?;
+    strict_json::check(&body)?;
+    let raw: &RawValue = serde_json::from_slice(&body).map_err(|error| {
+        strict_json::JsonError::Syntax { line: error.line(), column: error.column() }
+    })?;
+    let parsed = CommandHeaders::parse(&headers)?;
+    let request = app.request(entry, raw, parsed, &caller, channel(&headers)?)?;
+    let accepted = app.run(request).await?;
+    Ok(answer(accepted))
+}
+
+/// The same status and body for every repeat; only a header tells that it is one.
+fn answer(accepted: Accepted) -> Response {
+    let replayed = accepted.replayed;
+    let etag = format!("\"{}\"", accepted.version);
+    let position = accepted.position.to_string();
+    let mut response = Json(AcceptedBody::from(accepted)).into_response();
+    let headers = response.headers_mut();
+    let pairs = [(header::ETAG, etag), (HeaderName::from_static("annals-position"), position)];
+    for (name, value) in pairs {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    if replayed {
+        headers.insert(
+            HeaderName::from_static("idempotency-replayed"),
+            HeaderValue::from_static("true"),
+        );
+    }
+    response
+}

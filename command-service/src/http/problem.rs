@@ -1,0 +1,161 @@
+//! The error a caller sees (RFC 9457): a stable code, a sentence, what the rule went by.
+
+use axum::{
+    Json,
+    extract::rejection::BytesRejection,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use events::store::StoreError;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::strict_json::JsonError;
+use crate::{command::ParseError, handle::CommandError, refusal::Refusal};
+
+/// Why a request failed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code: clients match on it.
+    pub code: &'static str,
+    /// The same in a few words, for people.
+    pub title: &'static str,
+    /// What is wrong with this very request.
+    pub detail: String,
+    /// Which field of the body, as a JSON pointer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// What the rule went by.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Failed");
+        Self {
+            status: status.as_u16(),
+            code,
+            title,
+            detail: detail.into(),
+            pointer: None,
+            params: Map::new(),
+        }
+    }
+
+    fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into()).filter(|pointer| !pointer.is_empty());
+        self
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        let detail = "a valid bearer token is needed; start-up says where the first one is kept";
+        Self::new(StatusCode::UNAUTHORIZED, "auth.required", detail)
+    }
+
+    pub(crate) fn behind() -> Self {
+        let detail = "the command was not answered in time; its id tells whether it took effect";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "command.timeout", detail)
+    }
+}
+
+fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::AccessDenied => StatusCode::FORBIDDEN,
+        Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
+        Refusal::VersionConflict { .. } => StatusCode::PRECONDITION_FAILED,
+        Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            title: "The command was refused",
+            params: refusal.params(),
+            ..Self::new(status_of(&refusal), refusal.code(), refusal.to_string())
+        }
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        match &error {
+            CommandError::Refused(refusal) => refusal.clone().into(),
+            CommandError::Reused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "command.reused", error.to_string())
+            }
+            CommandError::Contended => {
+                Self::new(unavailable, "command.contended", error.to_string())
+            }
+            CommandError::TooLarge => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "command.too_large", error.to_string())
+            }
+            CommandError::Store(StoreError::Full) => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "store.full",
+                "no room is left for new events",
+            ),
+            // The cause is for our log, not for the caller.
+            CommandError::Store(cause) => {
+                tracing::error!(%cause, "the event store failed");
+                Self::new(unavailable, "store.unavailable", "commands are not accepted now")
+            }
+            CommandError::Keys(cause) => {
+                tracing::error!(%cause, "the key store failed");
+                Self::new(unavailable, "keys.unavailable", "commands are not accepted now")
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        CommandError::Store(error).into()
+    }
+}
+
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error.code(), error.to_string())
+    }
+}
+
+impl From<ParseError> for Problem {
+    fn from(error: ParseError) -> Self {
+        let ParseError { pointer, detail } = error;
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "command.invalid", detail).at(pointer)
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let detail = "the body is larger than this route takes";
+            Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large", detail)
+        } else {
+            Self::new(StatusCode::BAD_REQUEST, "body.incomplete", "the body did not arrive whole")
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

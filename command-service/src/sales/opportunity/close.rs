@@ -1,0 +1,196 @@
+//! A deal is decided, or taken up again.
+
+use events::{
+    ids::{Category, CommandId, OpportunityId, QuoteId, StreamName},
+    money::Money,
+    sales::{LostReason, OpportunityEvent, OpportunityLost, OpportunityReopened, OpportunityWon},
+    values::{Day, Line},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Opportunity, OpportunityStatus};
+use crate::{
+    aggregate::{Decide, Facts, States},
+    refusal::Refusal,
+    sales::shared::check_amount,
+};
+
+/// Closes an open opportunity as won.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WinOpportunity {
+    /// The opportunity.
+    pub opportunity_id: OpportunityId,
+    /// Actual revenue. By default the estimate, or nothing where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual_value: Option<Money>,
+    /// The day it was decided, by default today. Not in the future.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_date: Option<Day>,
+    /// The quote of the opportunity whose acceptance won it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via_quote: Option<QuoteId>,
+    /// The active quotes of the opportunity that are left behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotes: Vec<QuoteId>,
+}
+
+fn close_date(given: Option<Day>, facts: &Facts<'_>) -> Result<Day, Refusal> {
+    let today = facts.today();
+    let day = given.unwrap_or(today);
+    if day > today { Err(Refusal::CloseDateInFuture) } else { Ok(day) }
+}
+
+/// Whether a repeat says what is recorded already; what it leaves out is no contradiction.
+fn agrees<T: PartialEq>(given: Option<&T>, recorded: Option<&T>) -> bool {
+    given.is_none() || given == recorded
+}
+
+impl WinOpportunity {
+    fn named_quotes(&self) -> impl Iterator<Item = QuoteId> + '_ {
+        self.via_quote.into_iter().chain(self.quotes.iter().copied())
+    }
+
+    fn check_quotes(&self, states: &States) -> Result<(), Refusal> {
+        for id in self.named_quotes() {
+            let quote = states.quote(id).and_then(|it| it.started());
+            if quote.and_then(|it| it.opportunity) != Some(self.opportunity_id) {
+                return Err(Refusal::not_found(Category::Quote));
+            }
+        }
+        Ok(())
+    }
+
+    fn repeats(&self, won: &OpportunityWon) -> bool {
+        agrees(self.actual_value.as_ref(), Some(&won.actual_value))
+            && agrees(self.close_date.as_ref(), Some(&won.close_date))
+            && agrees(self.via_quote.as_ref(), won.via_quote.as_ref())
+    }
+}
+
+impl Decide for WinOpportunity {
+    const NAME: &'static str = "WinOpportunity";
+    type Aggregate = Opportunity;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.opportunity_id.0
+    }
+
+    fn needs(&self, _: &Opportunity, _: &States) -> Vec<StreamName> {
+        self.named_quotes().map(QuoteId::stream).collect()
+    }
+
+    fn effective_day(&self) -> Option<Day> {
+        self.close_date
+    }
+
+    fn decide(
+        &self,
+        own: &Opportunity,
+        facts: &Facts<'_>,
+    ) -> Result<Vec<OpportunityEvent>, Refusal> {
+        if let OpportunityStatus::Won(won) = &own.existing()?.status
+            && self.repeats(won)
+        {
+            return Ok(Vec::new());
+        }
+        let state = own.open()?;
+        let close_date = close_date(self.close_date, facts)?;
+        self.check_quotes(facts.states)?;
+        let estimate = state.estimated_value.unwrap_or(Money::zero(state.currency));
+        let actual_value = self.actual_value.unwrap_or(estimate);
+        check_amount(actual_value, state.currency)?;
+        Ok(vec![OpportunityWon { actual_value, close_date, via_quote: self.via_quote }.into()])
+    }
+}
+
+/// Closes an open opportunity as lost.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoseOpportunity {
+    /// The opportunity.
+    pub opportunity_id: OpportunityId,
+    /// Why.
+    pub status_reason: LostReason,
+    /// The day it was decided, by default today. Not in the future.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_date: Option<Day>,
+    /// Who won it instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub competitor: Option<Line<100>>,
+}
+
+impl LoseOpportunity {
+    fn repeats(&self, lost: &OpportunityLost) -> bool {
+        self.status_reason == lost.status_reason
+            && agrees(self.close_date.as_ref(), Some(&lost.close_date))
+            && agrees(self.competitor.as_ref(), lost.competitor.as_ref())
+    }
+}
+
+impl Decide for LoseOpportunity {
+    const NAME: &'static str = "LoseOpportunity";
+    type Aggregate = Opportunity;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.opportunity_id.0
+    }
+
+    fn effective_day(&self) -> Option<Day> {
+        self.close_date
+    }
+
+    fn decide(
+        &self,
+        own: &Opportunity,
+        facts: &Facts<'_>,
+    ) -> Result<Vec<OpportunityEvent>, Refusal> {
+        if let OpportunityStatus::Lost(lost) = &own.existing()?.status
+            && self.repeats(lost)
+        {
+            return Ok(Vec::new());
+        }
+        own.open()?;
+        Ok(vec![
+            OpportunityLost {
+                status_reason: self.status_reason,
+                close_date: close_date(self.close_date, facts)?,
+                competitor: self.competitor.clone(),
+            }
+            .into(),
+        ])
+    }
+}
+
+/// Opens an opportunity again that was won or lost. Its actual value and close date are gone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReopenOpportunity {
+    /// The opportunity.
+    pub opportunity_id: OpportunityId,
+}
+
+impl Decide for ReopenOpportunity {
+    const NAME: &'static str = "ReopenOpportunity";
+    type Aggregate = Opportunity;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.opportunity_id.0
+    }
+
+    fn decide(&self, own: &Opportunity, _: &Facts<'_>) -> Result<Vec<OpportunityEvent>, Refusal> {
+        match own.existing()?.status {
+            OpportunityStatus::Open { reopened: true } => Ok(Vec::new()),
+            OpportunityStatus::Open { reopened: false } => Err(Refusal::OpportunityOpen),
+            OpportunityStatus::Won(_) | OpportunityStatus::Lost(_) => {
+                Ok(vec![OpportunityReopened {}.into()])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "close_tests.rs"]
+mod tests;

@@ -1,0 +1,238 @@
+//! The SQLite file of the keys: its schema and its statements.
+
+use std::{
+    fs::{self, File},
+    io::ErrorKind,
+    path::Path,
+    sync::Arc,
+};
+
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+use uuid::{Builder, Uuid};
+use zeroize::Zeroizing;
+
+use super::KeyFiles;
+use crate::{
+    ids::{KeyId, LogId},
+    keys::{
+        DataKey, KeyError,
+        cipher::{KEY_LENGTH, fill_random, prepare},
+        master::{MasterKey, create_private, sync_folder_of},
+    },
+};
+
+/// The format of the file: SQLite's `user_version`. Zero is an empty file.
+const FORMAT: i64 = 1;
+
+/// Keys name the master key they are wrapped under, so that a new master key can take over one by
+/// one. Batches are kept as evidence of which run made which keys.
+const SCHEMA: &str = "
+    create table key_store (
+        single integer primary key check (single = 1),
+        log_id blob not null
+    ) strict;
+    create table master_keys (
+        master integer primary key,
+        check_value blob not null
+    ) strict;
+    create table batches (
+        batch integer primary key autoincrement,
+        run blob not null
+    ) strict;
+    create table keys (
+        key_id blob primary key,
+        master integer not null references master_keys,
+        wrapped blob not null
+    ) strict, without rowid;
+";
+
+/// The master key all keys are wrapped under, until there is a second one.
+const MASTER: i64 = 1;
+
+pub(super) struct KeyFile {
+    db: Connection,
+    master: Arc<MasterKey>,
+    run: Uuid,
+}
+
+impl KeyFile {
+    pub(super) fn open(files: &KeyFiles) -> Result<Self, KeyError> {
+        if is_empty(&files.keys)? {
+            if !files.may_create {
+                let why = "the key store is missing: put it back from a backup";
+                return Err(refused(&files.keys, why));
+            }
+            if !files.master_key.exists() {
+                MasterKey::create(&files.master_key)?;
+            }
+            if let Err(error) = create_private(&files.keys)
+                && error.kind() != ErrorKind::AlreadyExists
+            {
+                return Err(KeyError::Unavailable(error.to_string().into()));
+            }
+        }
+        let master = Arc::new(MasterKey::load(&files.master_key)?);
+        let mut db = connect(&files.keys).map_err(failed)?;
+        let transaction =
+            db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        check_or_create(&transaction, files, &master)?;
+        transaction.commit().map_err(failed)?;
+        let mut run = [0; 16];
+        fill_random(&mut run)?;
+        Ok(Self { db, master, run: Builder::from_random_bytes(run).into_uuid() })
+    }
+
+    pub(super) fn read(&self, ids: &[KeyId]) -> Result<Vec<Option<DataKey>>, KeyError> {
+        let mut statement =
+            self.db.prepare("select wrapped from keys where key_id = $1").map_err(failed)?;
+        let mut keys = Vec::with_capacity(ids.len());
+        for id in ids {
+            let wrapped: Option<Vec<u8>> = statement
+                .query_row([id.0.as_bytes()], |row| row.get(0))
+                .optional()
+                .map_err(failed)?;
+            keys.push(wrapped.map(|wrapped| self.master.unwrap(&wrapped)).transpose()?);
+        }
+        Ok(keys)
+    }
+
+    /// Makes `count` keys in one durable commit.
+    pub(super) fn make_batch(&mut self, count: usize) -> Result<Vec<(KeyId, DataKey)>, KeyError> {
+        let transaction =
+            self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let insert_batch = "insert into batches (run) values ($1)";
+        transaction.execute(insert_batch, [self.run.as_bytes()]).map_err(failed)?;
+        let batch = transaction.last_insert_rowid();
+        let mut keys = Vec::with_capacity(count);
+        {
+            let mut insert = transaction
+                .prepare("insert into keys (key_id, master, wrapped) values ($1, $2, $3)")
+                .map_err(failed)?;
+            for _ in 0..count {
+                let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
+                fill_random(&mut *bytes)?;
+                let (id, wrapped) = (new_id(batch)?, self.master.wrap(&bytes)?);
+                insert.execute(params![id.0.as_bytes(), MASTER, wrapped]).map_err(failed)?;
+                keys.push((id, prepare(&*bytes)?));
+            }
+        }
+        transaction.commit().map_err(failed)?;
+        Ok(keys)
+    }
+
+    /// Deletes a key and overwrites what it was written in: the page (`secure_delete`) and the
+    /// write-ahead log, which still held the page as it was before.
+    pub(super) fn destroy(&self, id: KeyId) -> Result<(), KeyError> {
+        let delete = "delete from keys where key_id = $1";
+        self.db.execute(delete, [id.0.as_bytes()]).map_err(failed)?;
+        let busy: i64 = self
+            .db
+            .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
+            .map_err(failed)?;
+        if busy == 0 {
+            Ok(())
+        } else {
+            Err(KeyError::Unavailable("a destroyed key is still in the write-ahead log".into()))
+        }
+    }
+
+    pub(super) fn copy_to(&self, path: &Path) -> Result<(), KeyError> {
+        let failed_io = |error: std::io::Error| {
+            KeyError::Unavailable(format!("{}: {error}", path.display()).into())
+        };
+        let name = path.to_str().ok_or_else(|| refused(path, "its name is not UTF-8"))?;
+        drop(create_private(path).map_err(failed_io)?);
+        self.db.execute("vacuum into $1", [name]).map_err(failed)?;
+        File::open(path).and_then(|file| file.sync_all()).map_err(failed_io)?;
+        sync_folder_of(path).map_err(failed_io)
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(std::time::Duration::from_secs(10))?;
+    db.pragma_update(None, "journal_mode", "wal")?;
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "secure_delete", "on")?;
+    db.pragma_update(None, "foreign_keys", "on")?;
+    db.pragma_update(None, "trusted_schema", "off")?;
+    Ok(db)
+}
+
+fn check_or_create(
+    transaction: &Transaction<'_>,
+    files: &KeyFiles,
+    master: &MasterKey,
+) -> Result<(), KeyError> {
+    let format: i64 =
+        transaction.query_row("pragma user_version", [], |row| row.get(0)).map_err(failed)?;
+    match format {
+        0 if files.may_create => create(transaction, files.log, master),
+        0 => Err(refused(&files.keys, "the key store is empty: put it back from a backup")),
+        FORMAT => check(transaction, files, master),
+        _ => Err(refused(&files.keys, "the key store was written by a newer version")),
+    }
+}
+
+fn create(transaction: &Transaction<'_>, log: LogId, master: &MasterKey) -> Result<(), KeyError> {
+    transaction.execute_batch(SCHEMA).map_err(failed)?;
+    transaction
+        .execute("insert into key_store (single, log_id) values (1, $1)", [log.0.as_bytes()])
+        .map_err(failed)?;
+    transaction
+        .execute(
+            "insert into master_keys (master, check_value) values ($1, $2)",
+            params![MASTER, master.check_value()?],
+        )
+        .map_err(failed)?;
+    transaction.pragma_update(None, "user_version", FORMAT).map_err(failed)
+}
+
+fn check(
+    transaction: &Transaction<'_>,
+    files: &KeyFiles,
+    master: &MasterKey,
+) -> Result<(), KeyError> {
+    let log: Vec<u8> = transaction
+        .query_row("select log_id from key_store", [], |row| row.get(0))
+        .map_err(failed)?;
+    if log != files.log.0.as_bytes() {
+        return Err(refused(&files.keys, "the key store belongs to another log"));
+    }
+    let check_value: Vec<u8> = transaction
+        .query_row("select check_value from master_keys where master = $1", [MASTER], |row| {
+            row.get(0)
+        })
+        .map_err(failed)?;
+    if master.made(&check_value) { Ok(()) } else { Err(KeyError::Damaged) }
+}
+
+/// Ids of one batch lie together in the file; all but the batch is random.
+fn new_id(batch: i64) -> Result<KeyId, KeyError> {
+    let mut bytes = [0; 16];
+    fill_random(&mut bytes)?;
+    bytes[..6].copy_from_slice(&batch.to_be_bytes()[2..]);
+    Ok(KeyId(Builder::from_custom_bytes(bytes).into_uuid()))
+}
+
+fn is_empty(path: &Path) -> Result<bool, KeyError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.len() == 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(KeyError::Unavailable(format!("{}: {error}", path.display()).into())),
+    }
+}
+
+fn refused(path: &Path, why: &str) -> KeyError {
+    KeyError::Refused(format!("{}: {why}", path.display()).into())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn failed(error: rusqlite::Error) -> KeyError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => KeyError::Damaged,
+        _ => KeyError::Unavailable(error.to_string().into()),
+    }
+}

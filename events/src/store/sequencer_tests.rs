@@ -1,0 +1,151 @@
+//! The sequencer alone: what it asks, what it assigns, and that it changes nothing before it is told.
+
+use uuid::Uuid;
+
+use super::{Known, LogState, Sequencer, StreamHead, StreamKey};
+use crate::{
+    envelope::{Instant, Position, Version},
+    ids::{Category, CommandId, LogId, StreamName},
+    store::{
+        Append, AppendError, Appended, Fingerprint, Head,
+        contract::{ACTOR, event},
+    },
+};
+
+const LOG: LogId = LogId(Uuid::from_u128(1));
+
+fn stream(n: u128) -> StreamName {
+    StreamName { category: Category::Account, id: Uuid::from_u128(n) }
+}
+
+fn append(command: u128, to: u128, expected: u64, events: u32) -> Append {
+    let command_id = CommandId(Uuid::from_u128(command));
+    Append {
+        command_id,
+        fingerprint: Fingerprint([1; 32]),
+        actor: ACTOR,
+        stream: stream(to),
+        expected: Version(expected),
+        events: (0..events).map(|ordinal| event(command_id, ordinal, "x")).collect(),
+    }
+}
+
+fn at(micros: i64) -> Instant {
+    Instant::from_micros(micros)
+}
+
+fn standing() -> LogState {
+    let head = Head { position: Position(10), recorded_at: at(1_000) };
+    LogState { head, streams: 3, attempts: 5, turn: 8 }
+}
+
+#[test]
+fn it_asks_for_each_command_and_each_unknown_stream_once() {
+    let mut sequencer = Sequencer::new(LOG, LogState::EMPTY, 100);
+    let first = [append(1, 1, 0, 1)];
+    let admission = sequencer.admit(&first, 0, &Known::default(), at(0));
+    sequencer.committed(&admission);
+    let unknown = sequencer.unknown(&[append(2, 1, 1, 1), append(3, 2, 0, 1), append(3, 2, 0, 1)]);
+    assert_eq!(unknown.streams, [stream(2)]);
+    assert_eq!(unknown.commands.len(), 2);
+}
+
+#[test]
+fn positions_versions_keys_and_times_go_on_from_where_it_stands() {
+    let sequencer = Sequencer::new(LOG, standing(), 100);
+    let mut known = Known::default();
+    known.streams.insert(stream(1), StreamHead { key: StreamKey(2), version: Version(4) });
+    let batch = [append(1, 1, 4, 2), append(2, 9, 0, 1)];
+    let admission = sequencer.admit(&batch, 2, &known, at(500));
+    let assigned: Vec<_> = admission
+        .events
+        .iter()
+        .map(|(key, event)| (key.0, event.position.0, event.version.0, event.recorded_at.micros()))
+        .collect();
+    assert_eq!(assigned, [(2, 11, 5, 1_000), (2, 12, 6, 1_000), (4, 13, 1, 1_000)]);
+    let new: Vec<bool> = admission.streams.iter().map(|change| change.is_new).collect();
+    assert_eq!(new, [false, true]);
+    let head = Head { position: Position(13), recorded_at: at(1_000) };
+    assert_eq!(admission.after, LogState { head, streams: 4, attempts: 7, turn: 9 });
+    assert_eq!(admission.before, standing());
+}
+
+#[test]
+fn a_stream_that_changes_twice_in_a_batch_is_written_once() {
+    let sequencer = Sequencer::new(LOG, LogState::EMPTY, 100);
+    let batch = [append(1, 1, 0, 1), append(2, 1, 1, 3)];
+    let admission = sequencer.admit(&batch, 0, &Known::default(), at(0));
+    let [change] = admission.streams[..] else { panic!("{:?}", admission.streams) };
+    assert!(change.is_new);
+    assert_eq!(change.head.version, Version(4));
+}
+
+#[test]
+fn judging_changes_nothing_until_it_is_durable() {
+    let mut sequencer = Sequencer::new(LOG, LogState::EMPTY, 100);
+    let batch = [append(1, 1, 0, 1)];
+    let lost = sequencer.admit(&batch, 0, &Known::default(), at(0));
+    let again = sequencer.admit(&batch, 0, &Known::default(), at(7));
+    assert_eq!(lost.answers[0].as_ref().ok(), again.answers[0].as_ref().ok());
+    assert_eq!(sequencer.state(), LogState::EMPTY);
+    sequencer.committed(&again);
+    assert_eq!(sequencer.state(), again.after);
+}
+
+#[test]
+fn the_leaf_follows_the_time_that_is_assigned() {
+    let sequencer = Sequencer::new(LOG, LogState::EMPTY, 100);
+    let batch = [append(1, 1, 0, 1)];
+    let leaf = |now| sequencer.admit(&batch, 0, &Known::default(), at(now)).events[0].1.leaf;
+    assert_eq!(leaf(1), leaf(1));
+    assert_ne!(leaf(1), leaf(2));
+}
+
+#[test]
+fn after_a_refresh_nothing_is_remembered() {
+    let mut sequencer = Sequencer::new(LOG, LogState::EMPTY, 100);
+    let admission = sequencer.admit(&[append(1, 1, 0, 1)], 0, &Known::default(), at(0));
+    sequencer.committed(&admission);
+    assert!(sequencer.unknown(&[append(2, 1, 1, 1)]).streams.is_empty());
+    sequencer.refresh(standing());
+    assert_eq!(sequencer.unknown(&[append(2, 1, 1, 1)]).streams, [stream(1)]);
+    assert_eq!(sequencer.state(), standing());
+}
+
+#[test]
+fn it_remembers_a_bounded_number_of_streams() {
+    let mut sequencer = Sequencer::new(LOG, LogState::EMPTY, 10);
+    let batch: Vec<Append> = (0..100).map(|n| append(n, n, 0, 1)).collect();
+    let admission = sequencer.admit(&batch, 0, &Known::default(), at(0));
+    sequencer.committed(&admission);
+    let again: Vec<Append> = (0..100).map(|n| append(n + 1_000, n, 1, 1)).collect();
+    assert!(sequencer.unknown(&again).streams.len() >= 90);
+}
+
+#[test]
+fn a_ledger_line_of_the_store_is_the_answer_to_its_repeat() {
+    let mut sequencer = Sequencer::new(LOG, LogState::EMPTY, 10);
+    let batch = [append(1, 1, 0, 2)];
+    let admission = sequencer.admit(&batch, 0, &Known::default(), at(0));
+    sequencer.committed(&admission);
+    let (_, entry) = admission.ledger[0];
+    let mut known = Known::default();
+    known.commands.insert(entry.command_id, entry);
+    let other = Append { fingerprint: Fingerprint([2; 32]), ..append(1, 1, 2, 1) };
+    let repeat = sequencer.admit(&[append(1, 1, 0, 2), other], 0, &known, at(0));
+    assert_eq!(repeat.answers[0].as_ref().ok(), Some(&Appended::AlreadyStored(entry.receipt)));
+    assert!(matches!(repeat.answers[1], Err(AppendError::CommandReused)));
+    assert!(repeat.events.is_empty() && repeat.ledger.is_empty());
+    assert_eq!(repeat.after.head, sequencer.state().head);
+}
+
+#[test]
+fn a_batch_that_stores_no_event_does_not_move_the_time_of_the_head() {
+    let sequencer = Sequencer::new(LOG, standing(), 10);
+    let admission = sequencer.admit(&[append(1, 1, 0, 0)], 1, &Known::default(), at(9_000_000));
+    assert_eq!(admission.after.head, standing().head);
+    let positions: Vec<Position> =
+        admission.ledger.iter().map(|(_, entry)| entry.receipt.position).collect();
+    assert_eq!(positions, [Position(10)]);
+    assert!(admission.events.is_empty());
+}

@@ -1,0 +1,232 @@
+//! The threads that read: each with a connection of its own that cannot write.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::{self, JoinHandle},
+};
+
+use rusqlite::{Connection, Statement};
+use tokio::sync::oneshot;
+
+use super::{
+    failure::Failure,
+    rows::{self, LEDGER_BY_COMMAND, STREAM_BY_KEY, StreamNames, event_columns},
+    schema::{OpenError, connect_reader, sql},
+};
+use crate::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, StreamName},
+    store::{LedgerEntry, RecordedAttempt, StoreError},
+};
+
+type Job = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
+
+/// The pool.
+pub(super) struct Readers {
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+}
+
+impl Readers {
+    /// Starts `count` threads.
+    pub(super) fn start(
+        path: &Path,
+        count: usize,
+    ) -> Result<(Self, Vec<JoinHandle<()>>), OpenError> {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let inbox = Arc::new(Mutex::new(inbox));
+        let mut threads = Vec::with_capacity(count);
+        for _ in 0..count.max(1) {
+            let connection = connect_reader(path)?;
+            // The statements are tried here once, so that a table that is not as it should be is
+            // an error of opening.
+            drop(Reader::new(&connection)?);
+            let inbox = Arc::clone(&inbox);
+            let work = move || serve(&connection, &inbox);
+            threads.push(thread::Builder::new().name("annals-log-reader".into()).spawn(work)?);
+        }
+        Ok((Self { jobs: Mutex::new(Some(jobs)) }, threads))
+    }
+
+    /// Runs a piece of reading on one of the threads.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |reader| {
+            if !answer.is_closed() {
+                // Whoever asked may be gone by now; then nobody needs the answer.
+                answer.send(read(reader).map_err(|failure| failure.to_store_error())).ok();
+            }
+        });
+        let closed = || StoreError::Unavailable("the event log is closed".into());
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .and_then(|jobs| jobs.send(job).ok())
+            .ok_or_else(closed)?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Lets the threads end after what they have been given.
+    pub(super) fn close(&self) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+fn serve(connection: &Connection, inbox: &Mutex<mpsc::Receiver<Job>>) {
+    let Ok(mut reader) = Reader::new(connection) else { return };
+    loop {
+        // The lock is held while waiting: the next thread waits for the lock instead.
+        let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        job(&mut reader);
+    }
+}
+
+/// One thread's prepared statements.
+pub(super) struct Reader<'c> {
+    log: Statement<'c>,
+    stream: Statement<'c>,
+    stream_by_key: Statement<'c>,
+    ledger: Statement<'c>,
+    attempts: Statement<'c>,
+    checkpoint: Statement<'c>,
+    recorded_at: Statement<'c>,
+    names: StreamNames,
+}
+
+impl<'c> Reader<'c> {
+    fn new(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            log: connection.prepare(concat!(
+                "select ",
+                event_columns!(),
+                " from events where position > ?1 and position <= ?2 order by position limit ?3"
+            ))?,
+            stream: connection.prepare(concat!(
+                "select ",
+                event_columns!(),
+                " from events where stream_key = \
+                 (select stream_key from streams where id = ?1 and category = ?2) \
+                 and version > ?3 and position <= ?4 order by version limit ?5"
+            ))?,
+            stream_by_key: connection.prepare(STREAM_BY_KEY)?,
+            ledger: connection.prepare(LEDGER_BY_COMMAND)?,
+            attempts: connection.prepare(
+                "select number, at, actor_kind, actor_id, command_id, command, category, \
+                 stream_id, code from attempts where number > ?1 order by number limit ?2",
+            )?,
+            checkpoint: connection
+                .prepare("select position from process_checkpoints where name = ?1")?,
+            recorded_at: connection
+                .prepare("select recorded_at from events where position = ?1")?,
+            names: StreamNames::default(),
+        })
+    }
+
+    /// At most `limit` events after `after` and up to `head`.
+    pub(super) fn log(
+        &mut self,
+        after: Position,
+        head: Position,
+        limit: usize,
+    ) -> Result<Vec<Arc<Recorded>>, Failure> {
+        let rows = self.log.query((after.sql(), head.sql(), sql(limit as u64)))?;
+        let events = collect(rows, limit, &mut self.names, &mut self.stream_by_key)?;
+        let dense = (after.0 + 1..).zip(&events).all(|(next, event)| event.position.0 == next);
+        let whole =
+            events.len() == limit || events.last().map_or(after, |last| last.position) >= head;
+        if dense && whole { Ok(events) } else { Err(Failure::damaged("a position is missing")) }
+    }
+
+    /// At most `limit` events of a stream after `after`, up to the `head` of the log.
+    pub(super) fn stream(
+        &mut self,
+        stream: StreamName,
+        after: Version,
+        head: Position,
+        limit: usize,
+    ) -> Result<Vec<Arc<Recorded>>, Failure> {
+        let rows = self.stream.query((
+            &stream.id.as_bytes()[..],
+            stream.category.name(),
+            sql(after.0),
+            head.sql(),
+            sql(limit as u64),
+        ))?;
+        collect(rows, limit, &mut self.names, &mut self.stream_by_key)
+    }
+
+    /// The ledger's lines of these commands.
+    pub(super) fn ledger(
+        &mut self,
+        commands: &[CommandId],
+    ) -> Result<Vec<Option<LedgerEntry>>, Failure> {
+        let mut entries = Vec::with_capacity(commands.len());
+        for command in commands {
+            let mut rows = self.ledger.query([&command.0.as_bytes()[..]])?;
+            entries.push(rows.next()?.map(rows::ledger_entry).transpose()?);
+        }
+        Ok(entries)
+    }
+
+    /// At most `limit` attempts after number `after`.
+    pub(super) fn attempts(
+        &mut self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedAttempt>, Failure> {
+        let mut rows = self.attempts.query((sql(after), sql(limit as u64)))?;
+        let mut attempts = Vec::new();
+        while let Some(row) = rows.next()? {
+            attempts.push(rows::attempt(row)?);
+        }
+        Ok(attempts)
+    }
+
+    /// Where a process manager stands.
+    pub(super) fn checkpoint(&mut self, name: &str) -> Result<Position, Failure> {
+        let mut rows = self.checkpoint.query([name])?;
+        Ok(match rows.next()? {
+            Some(row) => Position::from_sql(row.get(0)?),
+            None => Position::START,
+        })
+    }
+
+    /// The last position up to `head` that was recorded at or before `instant`. The time of
+    /// recording never decreases, so halving finds it.
+    pub(super) fn position_at(
+        &mut self,
+        instant: Instant,
+        head: Position,
+    ) -> Result<Position, Failure> {
+        let (mut at_or_before, mut after) = (0, head.0 + 1);
+        while after - at_or_before > 1 {
+            let middle = at_or_before + (after - at_or_before) / 2;
+            let mut rows = self.recorded_at.query([sql(middle)])?;
+            let row = rows.next()?.ok_or_else(|| Failure::damaged("a position is missing"))?;
+            if Instant::from_micros(row.get(0)?) <= instant {
+                at_or_before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        Ok(Position(at_or_before))
+    }
+}
+
+fn collect(
+    mut rows: rusqlite::Rows<'_>,
+    limit: usize,
+    names: &mut StreamNames,
+    by_key: &mut Statement<'_>,
+) -> Result<Vec<Arc<Recorded>>, Failure> {
+    let mut events = Vec::with_capacity(limit.min(4 * 1024));
+    while let Some(row) = rows.next()? {
+        events.push(Arc::new(rows::event(row, names, by_key)?));
+    }
+    Ok(events)
+}

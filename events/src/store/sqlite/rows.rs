@@ -1,0 +1,189 @@
+//! Rows of the log, and what they say.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use bytes::Bytes;
+use rusqlite::{Row, Statement, types::ValueRef};
+use uuid::Uuid;
+
+use super::{failure::Failure, schema::number};
+use crate::{
+    codec::CrmEvent,
+    envelope::{
+        Actor, ActorKind, Cause, Channel, EventType, Instant, Leaf, NewEvent, Position, Recorded,
+        Version,
+    },
+    ids::{Category, CommandId, EventId, StreamName},
+    store::{Attempt, Fingerprint, LedgerEntry, Receipt, RecordedAttempt},
+};
+
+/// The columns of [`event`], in order.
+macro_rules! event_columns {
+    () => {
+        "position, stream_key, version, recorded_at, effective_at, event_id, type, schema_version, \
+         actor_kind, actor_id, on_behalf_of, channel, command_id, causation_id, correlation_id, \
+         payload_sha256, leaf, payload"
+    };
+}
+pub(super) use event_columns;
+
+/// The columns of [`ledger_entry`], in order, and where they come from.
+pub(super) const LEDGER_BY_COMMAND: &str = "select c.command_id, c.fingerprint, c.actor_kind, \
+     c.actor_id, s.category, s.id, c.version, c.position, c.events \
+     from commands c join streams s on s.stream_key = c.stream_key where c.command_id = ?1";
+
+/// The name of a stream.
+pub(super) const STREAM_BY_KEY: &str = "select category, id from streams where stream_key = ?1";
+
+/// How many names of streams a reader remembers before it forgets them all.
+const REMEMBERED_NAMES: usize = 64 * 1024;
+
+/// The published names: reading a known one makes no copy.
+static NAMES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let published = CrmEvent::published().into_iter();
+    published
+        .filter_map(|published| match published.event_type.name {
+            Cow::Borrowed(name) => Some(name),
+            Cow::Owned(_) => None,
+        })
+        .collect()
+});
+
+/// Which stream a key stands for: it never changes.
+#[derive(Default)]
+pub(super) struct StreamNames(HashMap<i64, StreamName>);
+
+impl StreamNames {
+    fn name(&mut self, key: i64, by_key: &mut Statement<'_>) -> Result<StreamName, Failure> {
+        if let Some(name) = self.0.get(&key) {
+            return Ok(*name);
+        }
+        let mut rows = by_key.query([key])?;
+        let row = rows.next()?.ok_or_else(|| Failure::damaged("an event is in no stream"))?;
+        let name = StreamName { category: category(row, 0)?, id: uuid(row, 1)? };
+        if self.0.len() >= REMEMBERED_NAMES {
+            self.0.clear();
+        }
+        self.0.insert(key, name);
+        Ok(name)
+    }
+}
+
+/// An event of the log.
+pub(super) fn event(
+    row: &Row<'_>,
+    names: &mut StreamNames,
+    by_key: &mut Statement<'_>,
+) -> Result<Recorded, Failure> {
+    Ok(Recorded {
+        position: Position::from_sql(row.get(0)?),
+        stream: names.name(row.get(1)?, by_key)?,
+        version: Version(number(row, 2)?),
+        recorded_at: Instant::from_micros(row.get(3)?),
+        event: NewEvent {
+            effective_at: row.get::<_, Option<i64>>(4)?.map(Instant::from_micros),
+            event_id: EventId(uuid(row, 5)?),
+            event_type: EventType { name: type_name(text(row, 6)?), version: row.get(7)? },
+            cause: Cause {
+                actor: actor(row, 8)?,
+                on_behalf_of: optional_uuid(row, 10)?,
+                channel: channel(text(row, 11)?)?,
+                command_id: CommandId(uuid(row, 12)?),
+                causation_id: uuid(row, 13)?,
+                correlation_id: uuid(row, 14)?,
+            },
+            payload_sha256: hash(row, 15)?,
+            payload: Bytes::copy_from_slice(blob(row, 17)?),
+        },
+        leaf: Leaf(hash(row, 16)?),
+    })
+}
+
+/// A line of the ledger: [`LEDGER_BY_COMMAND`].
+pub(super) fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Failure> {
+    Ok(LedgerEntry {
+        command_id: CommandId(uuid(row, 0)?),
+        fingerprint: Fingerprint(hash(row, 1)?),
+        actor: actor(row, 2)?,
+        receipt: Receipt {
+            stream: StreamName { category: category(row, 4)?, id: uuid(row, 5)? },
+            version: Version(number(row, 6)?),
+            position: Position::from_sql(row.get(7)?),
+            events: row.get(8)?,
+        },
+    })
+}
+
+/// A row of the attempt log.
+pub(super) fn attempt(row: &Row<'_>) -> Result<RecordedAttempt, Failure> {
+    let stream = match row.get_ref(6)? {
+        ValueRef::Null => None,
+        _ => Some(StreamName { category: category(row, 6)?, id: uuid(row, 7)? }),
+    };
+    let attempt = Attempt {
+        at: Instant::from_micros(row.get(1)?),
+        actor: actor(row, 2)?,
+        command_id: CommandId(uuid(row, 4)?),
+        command: text(row, 5)?.into(),
+        stream,
+        code: text(row, 8)?.into(),
+    };
+    Ok(RecordedAttempt { number: number(row, 0)?, attempt })
+}
+
+fn type_name(name: &str) -> Cow<'static, str> {
+    NAMES.get(name).map_or_else(|| Cow::Owned(name.to_owned()), |known| Cow::Borrowed(*known))
+}
+
+/// The kind and the id, in two columns.
+fn actor(row: &Row<'_>, column: usize) -> Result<Actor, Failure> {
+    let kind = match text(row, column)? {
+        "user" => ActorKind::User,
+        "process" => ActorKind::Process,
+        "system" => ActorKind::System,
+        _ => return Err(Failure::damaged("an actor is of no known kind")),
+    };
+    Ok(Actor { kind, id: uuid(row, column + 1)? })
+}
+
+fn channel(name: &str) -> Result<Channel, Failure> {
+    Ok(match name {
+        "api" => Channel::Api,
+        "import" => Channel::Import,
+        "process" => Channel::Process,
+        "system" => Channel::System,
+        _ => return Err(Failure::damaged("a channel is not known")),
+    })
+}
+
+fn category(row: &Row<'_>, column: usize) -> Result<Category, Failure> {
+    Category::from_name(text(row, column)?)
+        .ok_or_else(|| Failure::damaged("a stream is of no known category"))
+}
+
+fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {
+    row.get_ref(column)?.as_str().map_err(|_| Failure::damaged("a value is no text"))
+}
+
+fn blob<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a [u8], Failure> {
+    row.get_ref(column)?.as_blob().map_err(|_| Failure::damaged("a value is no bytes"))
+}
+
+fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid, Failure> {
+    Uuid::from_slice(blob(row, column)?).map_err(|_| Failure::damaged("a value is no id"))
+}
+
+fn optional_uuid(row: &Row<'_>, column: usize) -> Result<Option<Uuid>, Failure> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => uuid(row, column).map(Some),
+    }
+}
+
+fn hash(row: &Row<'_>, column: usize) -> Result<[u8; 32], Failure> {
+    blob(row, column)?.try_into().map_err(|_| Failure::damaged("a value is no hash"))
+}

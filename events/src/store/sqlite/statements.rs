@@ -1,0 +1,252 @@
+//! The writer's statements, prepared once.
+
+use rusqlite::{Connection, Statement, params};
+
+use super::{
+    failure::Failure,
+    rows::{self, LEDGER_BY_COMMAND},
+    schema::{READ_STATE, sql, state_of},
+};
+use crate::{
+    envelope::{Position, Recorded, Version},
+    ids::StreamName,
+    store::{
+        Attempt, LedgerEntry,
+        sequencer::{Admission, Known, LogState, StreamChange, StreamHead, StreamKey, Unknown},
+    },
+};
+
+/// Everything the writer says to the database.
+pub(super) struct Statements<'c> {
+    begin: Statement<'c>,
+    commit: Statement<'c>,
+    rollback: Statement<'c>,
+    state: Statement<'c>,
+    move_head: Statement<'c>,
+    find_stream: Statement<'c>,
+    find_command: Statement<'c>,
+    new_stream: Statement<'c>,
+    longer_stream: Statement<'c>,
+    event: Statement<'c>,
+    command: Statement<'c>,
+    attempt: Statement<'c>,
+    checkpoint: Statement<'c>,
+    wal_size: Statement<'c>,
+    flush_wal: Statement<'c>,
+}
+
+impl<'c> Statements<'c> {
+    pub(super) fn prepare(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
+        let prepare = |text| connection.prepare(text);
+        Ok(Self {
+            begin: prepare("begin immediate")?,
+            commit: prepare("commit")?,
+            rollback: prepare("rollback")?,
+            state: prepare(READ_STATE)?,
+            move_head: prepare(
+                "update log_head set position = ?1, recorded_at = ?2, streams = ?3, \
+                 attempts = ?4, turn = ?5 where position = ?6 and turn = ?7",
+            )?,
+            find_stream: prepare(
+                "select stream_key, version from streams where id = ?1 and category = ?2",
+            )?,
+            find_command: prepare(LEDGER_BY_COMMAND)?,
+            new_stream: prepare("insert into streams values (?1, ?2, ?3, ?4)")?,
+            longer_stream: prepare("update streams set version = ?2 where stream_key = ?1")?,
+            event: prepare(concat!(
+                "insert into events (",
+                rows::event_columns!(),
+                ") values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+                 ?17, ?18)"
+            ))?,
+            command: prepare("insert into commands values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?,
+            attempt: prepare("insert into attempts values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?,
+            checkpoint: prepare(
+                "insert into process_checkpoints values (?1, ?2) on conflict (name) \
+                 do update set position = max(position, excluded.position)",
+            )?,
+            wal_size: prepare("pragma wal_checkpoint(noop)")?,
+            flush_wal: prepare("pragma wal_checkpoint(passive)")?,
+        })
+    }
+
+    /// Takes the write lock.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
+        self.begin.execute([])?;
+        Ok(())
+    }
+
+    /// Makes what was written durable.
+    pub(super) fn commit(&mut self) -> Result<(), Failure> {
+        self.commit.execute([])?;
+        Ok(())
+    }
+
+    /// Forgets what was written. After some errors the database has done so already.
+    pub(super) fn rollback(&mut self) {
+        self.rollback.execute([]).ok();
+    }
+
+    /// What the head row says.
+    pub(super) fn state(&mut self) -> Result<LogState, Failure> {
+        Ok(self.state.query_row([], state_of)?)
+    }
+
+    /// Finds what the sequencer does not know.
+    pub(super) fn look_up(&mut self, unknown: &Unknown) -> Result<Known, Failure> {
+        let mut known = Known::default();
+        for stream in &unknown.streams {
+            if let Some(head) = self.find_stream(*stream)? {
+                known.streams.insert(*stream, head);
+            }
+        }
+        for command in &unknown.commands {
+            let mut rows = self.find_command.query([&command.0.as_bytes()[..]])?;
+            if let Some(row) = rows.next()? {
+                known.commands.insert(*command, rows::ledger_entry(row)?);
+            }
+        }
+        Ok(known)
+    }
+
+    fn find_stream(&mut self, stream: StreamName) -> Result<Option<StreamHead>, Failure> {
+        let name = (&stream.id.as_bytes()[..], stream.category.name());
+        let mut rows = self.find_stream.query(name)?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let key = StreamKey(super::schema::number(row, 0)?);
+        let version = Version(super::schema::number(row, 1)?);
+        Ok(Some(StreamHead { key, version }))
+    }
+
+    /// Writes what was admitted; false when the head row is not where it should be.
+    pub(super) fn write(
+        &mut self,
+        admission: &Admission,
+        attempts: &[Attempt],
+        checkpoints: &[(&'static str, Position)],
+    ) -> Result<bool, Failure> {
+        if !self.move_head(&admission.before, &admission.after)? {
+            return Ok(false);
+        }
+        for change in &admission.streams {
+            self.stream(change)?;
+        }
+        for (key, event) in &admission.events {
+            self.event(*key, event)?;
+        }
+        for (key, entry) in &admission.ledger {
+            self.command(*key, entry)?;
+        }
+        for (number, attempt) in (admission.before.attempts + 1..).zip(attempts) {
+            self.attempt(number, attempt)?;
+        }
+        for (name, position) in checkpoints {
+            self.checkpoint.execute((name, position.sql()))?;
+        }
+        Ok(true)
+    }
+
+    fn move_head(&mut self, before: &LogState, after: &LogState) -> Result<bool, Failure> {
+        let moved = self.move_head.execute((
+            after.head.position.sql(),
+            after.head.recorded_at.micros(),
+            sql(after.streams),
+            sql(after.attempts),
+            sql(after.turn),
+            before.head.position.sql(),
+            sql(before.turn),
+        ))?;
+        Ok(moved == 1)
+    }
+
+    fn stream(&mut self, change: &StreamChange) -> Result<(), Failure> {
+        let StreamHead { key, version } = change.head;
+        if change.is_new {
+            let StreamName { category, id } = change.name;
+            let row = (sql(key.0), category.name(), &id.as_bytes()[..], sql(version.0));
+            self.new_stream.execute(row)?;
+        } else {
+            self.longer_stream.execute((sql(key.0), sql(version.0)))?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, key: StreamKey, recorded: &Recorded) -> Result<(), Failure> {
+        let event = &recorded.event;
+        let cause = &event.cause;
+        self.event.execute(params![
+            recorded.position.sql(),
+            sql(key.0),
+            sql(recorded.version.0),
+            recorded.recorded_at.micros(),
+            event.effective_at.map(crate::Instant::micros),
+            &event.event_id.0.as_bytes()[..],
+            &*event.event_type.name,
+            event.event_type.version,
+            cause.actor.kind.name(),
+            &cause.actor.id.as_bytes()[..],
+            cause.on_behalf_of.as_ref().map(|id| &id.as_bytes()[..]),
+            cause.channel.name(),
+            &cause.command_id.0.as_bytes()[..],
+            &cause.causation_id.as_bytes()[..],
+            &cause.correlation_id.as_bytes()[..],
+            &event.payload_sha256[..],
+            &recorded.leaf.0[..],
+            &event.payload[..],
+        ])?;
+        Ok(())
+    }
+
+    fn command(&mut self, key: StreamKey, entry: &LedgerEntry) -> Result<(), Failure> {
+        self.command.execute(params![
+            &entry.command_id.0.as_bytes()[..],
+            &entry.fingerprint.0[..],
+            entry.actor.kind.name(),
+            &entry.actor.id.as_bytes()[..],
+            sql(key.0),
+            sql(entry.receipt.version.0),
+            entry.receipt.position.sql(),
+            entry.receipt.events,
+        ])?;
+        Ok(())
+    }
+
+    fn attempt(&mut self, number: u64, attempt: &Attempt) -> Result<(), Failure> {
+        self.attempt.execute(params![
+            sql(number),
+            attempt.at.micros(),
+            attempt.actor.kind.name(),
+            &attempt.actor.id.as_bytes()[..],
+            &attempt.command_id.0.as_bytes()[..],
+            &*attempt.command,
+            attempt.stream.map(|stream| stream.category.name()),
+            attempt.stream.as_ref().map(|stream| &stream.id.as_bytes()[..]),
+            &*attempt.code,
+        ])?;
+        Ok(())
+    }
+
+    /// How many pages the write-ahead log holds, and how many of them are in the database already.
+    pub(super) fn wal_size(&mut self) -> Result<WalSize, Failure> {
+        Ok(self.wal_size.query_row([], wal_size)?)
+    }
+
+    /// Copies the write-ahead log to the database as far as that goes without waiting.
+    pub(super) fn flush_wal(&mut self) -> Result<WalSize, Failure> {
+        Ok(self.flush_wal.query_row([], wal_size)?)
+    }
+}
+
+/// The write-ahead log, in pages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WalSize {
+    /// All of it.
+    pub(super) pages: i64,
+    /// What is in the database already.
+    pub(super) copied: i64,
+}
+
+/// The answer of `pragma wal_checkpoint`.
+pub(super) fn wal_size(row: &rusqlite::Row<'_>) -> Result<WalSize, rusqlite::Error> {
+    Ok(WalSize { pages: row.get(1)?, copied: row.get(2)? })
+}

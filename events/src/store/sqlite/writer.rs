@@ -1,0 +1,150 @@
+//! The one thread that writes: it takes what waits, commits it together and answers all at once.
+
+use std::{
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::{
+    Shared,
+    failure::Failure,
+    group::{AppendAnswers, Group, Request},
+    maintenance::Maintenance,
+    schema::OpenError,
+    statements::Statements,
+};
+use crate::store::{
+    Clock, Head,
+    sequencer::{Admission, LogState, Sequencer},
+};
+
+/// How many requests may wait; the next caller waits before it is let in.
+const QUEUE: usize = 4 * 1024;
+/// How many stream heads are remembered, at some 60 bytes each.
+const REMEMBERED_STREAMS: usize = 64 * 1024;
+/// How often a group is tried again when another process wrote in between.
+const TRIES: usize = 8;
+
+/// Starts the thread.
+pub(super) fn start(
+    connection: Connection,
+    state: LogState,
+    clock: Clock,
+    maintenance: Maintenance,
+    shared: Arc<Shared>,
+) -> Result<(mpsc::Sender<Request>, JoinHandle<()>), OpenError> {
+    let (requests, inbox) = mpsc::channel(QUEUE);
+    // Tried here once, so that a table that is not as it should be is an error of opening.
+    drop(Statements::prepare(&connection)?);
+    let work = move || {
+        let Ok(statements) = Statements::prepare(&connection) else { return };
+        let sequencer = Sequencer::new(shared.log, state, REMEMBERED_STREAMS);
+        Writer { statements, sequencer, clock, maintenance, shared }.run(inbox);
+    };
+    let thread = thread::Builder::new().name("annals-log-writer".into()).spawn(work)?;
+    Ok((requests, thread))
+}
+
+struct Writer<'c> {
+    statements: Statements<'c>,
+    sequencer: Sequencer,
+    clock: Clock,
+    maintenance: Maintenance,
+    shared: Arc<Shared>,
+}
+
+impl Writer<'_> {
+    fn run(mut self, mut inbox: mpsc::Receiver<Request>) {
+        while let Some(first) = inbox.blocking_recv() {
+            let mut group = Group::default();
+            group.add(first);
+            while !group.is_full() {
+                let Ok(request) = inbox.try_recv() else { break };
+                group.add(request);
+            }
+            if group.is_last {
+                // Those that are in the queue are served, those that come later are refused.
+                inbox.close();
+            }
+            self.serve(group);
+            if self.shared.stopped().is_some() {
+                break;
+            }
+        }
+        self.refuse_the_rest(inbox);
+    }
+
+    fn serve(&mut self, group: Group) {
+        if let Some(error) = self.shared.stopped() {
+            return group.refuse(&error);
+        }
+        match self.commit(&group) {
+            Ok(answers) => {
+                group.answer(answers);
+                self.maintain();
+            }
+            Err(failure) => {
+                self.statements.rollback();
+                self.shared.stop_after(&failure, "a write to the event log failed");
+                group.refuse(&failure.to_store_error());
+            }
+        }
+    }
+
+    /// Commits a group and shows it to the followers.
+    fn commit(&mut self, group: &Group) -> Result<AppendAnswers, Failure> {
+        for _ in 0..TRIES {
+            self.statements.begin()?;
+            let state = self.statements.state()?;
+            if state != self.sequencer.state() {
+                self.sequencer.refresh(state);
+            }
+            let known = self.statements.look_up(&self.sequencer.unknown(&group.appends))?;
+            let now = (self.clock)();
+            let admission = self.sequencer.admit(&group.appends, group.attempts.len(), &known, now);
+            let nothing = admission.ledger.is_empty()
+                && group.attempts.is_empty()
+                && group.checkpoints.is_empty();
+            if nothing {
+                self.statements.rollback();
+                return Ok(admission.answers);
+            }
+            if self.statements.write(&admission, &group.attempts, &group.checkpoints)? {
+                self.statements.commit()?;
+                return Ok(self.publish(admission));
+            }
+            self.statements.rollback();
+        }
+        Err(Failure::Busy)
+    }
+
+    /// It is durable: from now on it may be seen.
+    fn publish(&mut self, admission: Admission) -> AppendAnswers {
+        self.sequencer.committed(&admission);
+        let head: Head = admission.after.head;
+        self.shared.publish(head, admission.events.into_iter().map(|(_, event)| event));
+        admission.answers
+    }
+
+    fn maintain(&mut self) {
+        let outcome = self.statements.wal_size().and_then(|size| {
+            if self.maintenance.after_commit(size) { self.statements.flush_wal() } else { Ok(size) }
+        });
+        if let Err(failure) = outcome {
+            self.shared.stop_after(&failure, "the write-ahead log cannot be copied");
+        }
+    }
+
+    fn refuse_the_rest(&self, mut inbox: mpsc::Receiver<Request>) {
+        inbox.close();
+        let error = self.shared.stopped().unwrap_or_else(super::closed);
+        while let Some(request) = inbox.blocking_recv() {
+            let mut group = Group::default();
+            group.add(request);
+            group.refuse(&error);
+        }
+    }
+}
