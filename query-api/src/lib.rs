@@ -1,1 +1,20 @@
-//! placeholder
+//! Answers: questions in, rows and events out.
+//!
+//! This crate must not know commands, aggregates, how to append, or how rows are made.
+#![warn(missing_docs)]
+
+mod database;
+mod live;
+mod http;
+mod as_of;
+mod cursor;
+mod list;
+mod records;
+mod history;
+mod feed;
+mod customers;
+mod sales;
+mod access;
+
+pub use http::{App, problem::Problem, routes::router};
+pub use live::{Generation, Live};

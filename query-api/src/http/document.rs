@@ -1,0 +1,1 @@
+//! The query API's part of the OpenAPI document, made from the types.
