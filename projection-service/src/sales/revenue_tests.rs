@@ -178,6 +178,31 @@ fn a_sale_that_is_recorded_late_counts_from_its_business_day() {
 }
 
 #[test]
+fn a_deal_that_was_opened_again_and_won_for_an_earlier_day_stays_won() {
+    let mut world = World::at("2026-04-01T12:00:00Z");
+    sale(&mut world, "o", "5000.00", "50", "2026-06-30");
+    let back_dated = |world: &mut World, actual: &str| {
+        let event = events::sales::OpportunityEvent::from(won(actual, "2026-04-10"));
+        let effective = Some(instant("2026-04-10T03:00:00Z"));
+        world.record_effective(opportunity("o").stream(), event, effective)
+    };
+    world.wait_until("2026-04-12T12:00:00Z");
+    back_dated(&mut world, "4000.00");
+    world.wait_until("2026-05-10T12:00:00Z");
+    let reopened = deal(&mut world, "o", OpportunityReopened {});
+    let again = back_dated(&mut world, "4500.00");
+    let open = [1, 500_000, 250_000, 0, 0, 0, 0, 0];
+    assert_eq!(of(&world, reopened, "2026-05-10", "BRL"), open);
+    for on in ["2026-04-10", "2026-05-09", "2026-05-10"] {
+        assert_eq!(of(&world, again, on, "BRL"), [0, 0, 0, 0, 0, 1, 450_000, 0], "on {on}");
+    }
+    let stream = opportunity("o").stream();
+    let facts = crate::record::business_order(&world.stream(stream, again));
+    let record = facts.iter().fold(None, crate::sales::fold_opportunity).unwrap();
+    assert_eq!(record.state, crate::sales::OpportunityState::Won, "and so says the record");
+}
+
+#[test]
 fn a_deal_without_an_estimate_is_counted_and_adds_nothing() {
     let mut world = World::at("2026-05-01T12:00:00Z");
     let created = opportunity_created(None, None, Some("80"), None);
