@@ -123,7 +123,8 @@ fn difference(after: &Worth, before: &Worth) -> Worth {
 /// The steps of a chain's worth over business time, from all facts that are known.
 ///
 /// What happened before its document began counts from that beginning; on the same instant the
-/// later record wins.
+/// later record wins. Whether a deal is open and a quote active goes by the order of recording
+/// (see [`crate::record::business_order`]).
 pub(super) fn steps(facts: &[ChainFact]) -> Steps {
     let begins: BTreeMap<RecordRef, (i64, i64)> = facts
         .iter()
@@ -171,17 +172,38 @@ enum Ending {
     Lost { on: Day },
 }
 
+/// A value that goes by the order of recording, with the position that set it last.
+#[derive(Clone, Copy, Debug)]
+struct Turn<T> {
+    position: u64,
+    value: Option<T>,
+}
+
+impl<T> Default for Turn<T> {
+    fn default() -> Self {
+        Self { position: 0, value: None }
+    }
+}
+
+impl<T> Turn<T> {
+    fn set(&mut self, position: u64, value: Option<T>) {
+        if position > self.position {
+            *self = Self { position, value };
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Quoted {
     offer: Offer,
     /// The total that is before the customer.
-    live: Option<Money>,
+    live: Turn<Money>,
 }
 
 /// A chain at one moment of business time.
 #[derive(Debug, Default)]
 struct Chain {
-    deal: Option<(Deal, Option<Ending>)>,
+    deal: Option<(Deal, Turn<Ending>)>,
     quotes: BTreeMap<Uuid, Quoted>,
     orders: BTreeMap<Uuid, Booking>,
 }
@@ -190,27 +212,28 @@ impl Chain {
     fn apply(&mut self, fact: &ChainFact) {
         let id = fact.document.id;
         match &fact.moved {
-            Moved::Opened(deal) => self.deal = Some((deal.clone(), None)),
+            Moved::Opened(deal) => self.deal = Some((deal.clone(), Turn::default())),
             Moved::Offered(offer) => {
-                self.quotes.insert(id, Quoted { offer: offer.clone(), live: None });
+                self.quotes.insert(id, Quoted { offer: offer.clone(), live: Turn::default() });
             }
             Moved::Ordered(booking) => {
                 self.orders.insert(id, booking.clone());
             }
-            Moved::Active(total) => self.set_live(id, Some(*total)),
-            Moved::Withdrawn => self.set_live(id, None),
+            Moved::Active(total) => self.set_live(fact, Some(*total)),
+            Moved::Withdrawn => self.set_live(fact, None),
             Moved::Owner(owner) => self.set_owner(id, *owner),
             moved => {
                 if let Some((deal, ending)) = &mut self.deal {
-                    apply_to_deal(deal, ending, moved);
+                    apply_to_deal(deal, moved);
+                    apply_to_ending(ending, fact.position, moved);
                 }
             }
         }
     }
 
-    fn set_live(&mut self, quote: Uuid, total: Option<Money>) {
-        if let Some(quoted) = self.quotes.get_mut(&quote) {
-            quoted.live = total;
+    fn set_live(&mut self, fact: &ChainFact, total: Option<Money>) {
+        if let Some(quoted) = self.quotes.get_mut(&fact.document.id) {
+            quoted.live.set(fact.position, total);
         }
     }
 
@@ -229,7 +252,7 @@ impl Chain {
         let own = self.deal.as_ref().map(|(deal, _)| deal.currency);
         self.quotes
             .values()
-            .filter_map(|quoted| Some((&quoted.offer, quoted.live?)))
+            .filter_map(|quoted| Some((&quoted.offer, quoted.live.value?)))
             .max_by_key(|(_, total)| (Some(total.currency()) == own, total.minor()))
     }
 
@@ -238,8 +261,8 @@ impl Chain {
         for booking in self.orders.values() {
             self.add_order(booking, &mut worth);
         }
-        match &self.deal {
-            Some((deal, Some(ending))) => add_ending(deal, *ending, &mut worth),
+        match self.deal.as_ref().map(|(deal, ending)| (deal, ending.value)) {
+            Some((deal, Some(ending))) => add_ending(deal, ending, &mut worth),
             Some((deal, None)) if self.orders.is_empty() => self.add_open_deal(deal, &mut worth),
             None if self.orders.is_empty() => self.add_lone_quote(&mut worth),
             // An order is further than anything open: the chain counts as booked, once.
@@ -299,7 +322,7 @@ impl Chain {
     }
 }
 
-fn apply_to_deal(deal: &mut Deal, ending: &mut Option<Ending>, moved: &Moved) {
+fn apply_to_deal(deal: &mut Deal, moved: &Moved) {
     match moved {
         Moved::Parties { customer, contact, product } => {
             customer.apply_to(&mut deal.customer);
@@ -310,17 +333,27 @@ fn apply_to_deal(deal: &mut Deal, ending: &mut Option<Ending>, moved: &Moved) {
         Moved::Probability(probability) => deal.probability = *probability,
         Moved::Estimate(estimate) => deal.estimate = *estimate,
         Moved::Close(day) => deal.close = *day,
-        Moved::Won { actual, on } => *ending = Some(Ending::Won { actual: *actual, on: *on }),
-        Moved::Lost { on } => *ending = Some(Ending::Lost { on: *on }),
-        Moved::Reopened => *ending = None,
-        // Handled by the chain, which knows the other documents.
-        Moved::Opened(_)
+        // Handled as its ending, or by the chain, which knows the other documents.
+        Moved::Won { .. }
+        | Moved::Lost { .. }
+        | Moved::Reopened
+        | Moved::Opened(_)
         | Moved::Offered(_)
         | Moved::Active(_)
         | Moved::Withdrawn
         | Moved::Ordered(_)
         | Moved::Owner(_) => {}
     }
+}
+
+fn apply_to_ending(ending: &mut Turn<Ending>, position: u64, moved: &Moved) {
+    let value = match moved {
+        Moved::Won { actual, on } => Some(Ending::Won { actual: *actual, on: *on }),
+        Moved::Lost { on } => Some(Ending::Lost { on: *on }),
+        Moved::Reopened => None,
+        _ => return,
+    };
+    ending.set(position, value);
 }
 
 fn add_ending(deal: &Deal, ending: Ending, worth: &mut Worth) {
