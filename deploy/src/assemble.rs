@@ -215,10 +215,18 @@ fn routes(
     folder: PathBuf,
 ) -> Router {
     let app = App::new(handler, Arc::new(draw_id));
+    let questions = query_api::App::new(
+        read_side.clone(),
+        store.clone(),
+        store.clone(),
+        Unsealer::new(keys.clone(), store.log_id()),
+        clock,
+    );
     let sources = Arc::new(Sources { log: store.clone(), keys: keys.clone(), folder });
     let admin = Admin { app: app.clone(), read_side: read_side.clone(), sources };
     let health = Health { log: store.log_id(), feed: store.clone(), read_side: read_side.clone() };
     command_service::http::router(app)
+        .merge(query_api::router(questions))
         .merge(admin::router(admin))
         .merge(health::router(health))
         .fallback(|| async { not_found() })

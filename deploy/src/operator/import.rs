@@ -14,8 +14,7 @@ use crate::{
 /// When the mapping or a file cannot be used, the service cannot be reached, or rows were refused.
 pub async fn run(service: &Service, options: Import) -> Result<(), Exit> {
     let Import { mapping, folder, rejects, target } = options;
-    let options =
-        ImportOptions { mapping, folder, rejects, progress: true, ..ImportOptions::default() };
+    let options = ImportOptions { mapping, folder, rejects, ..ImportOptions::default() };
     let prepared = import::prepare(options).map_err(|error| Exit::new(Code::Usage, error))?;
     let connected = Connected::to(service, &target, Missing::Make).await?;
     let outcome = prepared.run(&connected.client).await;
