@@ -88,6 +88,12 @@ impl Annals {
         &self.http
     }
 
+    /// The first token.
+    pub fn token(&self) -> String {
+        let token = std::fs::read_to_string(self.data().join("token")).expect("the first token");
+        token.trim().to_owned()
+    }
+
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")

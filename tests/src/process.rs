@@ -83,9 +83,5 @@ impl Drop for Process {
 
 /// Runs one operator's command to its end.
 pub fn annals(arguments: &[&str]) -> Output {
-    Command::new(binary())
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary runs")
+    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
 }
