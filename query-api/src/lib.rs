@@ -4,7 +4,6 @@
 #![warn(missing_docs)]
 
 mod database;
-mod live;
 mod http;
 mod as_of;
 mod cursor;
@@ -17,4 +16,3 @@ mod sales;
 mod access;
 
 pub use http::{App, problem::Problem, routes::router};
-pub use live::{Generation, Live};

@@ -46,8 +46,8 @@ pub struct ImportOptions {
     pub stop: Option<watch::Receiver<bool>>,
     /// Where each refused row is told; by default stderr.
     pub report: Option<Box<dyn Write + Send>>,
-    /// Whether to draw a progress bar on stderr; without a terminal it hides by itself.
-    pub progress: bool,
+    /// Whether to do without the progress bar on stderr; without a terminal it hides by itself.
+    pub quiet: bool,
 }
 
 /// An import whose mapping and files make sense; nothing was sent yet.
@@ -105,7 +105,7 @@ impl Prepared {
             rejects,
             missing: HashMap::new(),
             report: options.report.unwrap_or_else(|| Box::new(io::stderr())),
-            bar: bar(&plan, options.progress),
+            bar: bar(&plan, options.quiet),
             summary: StepSummary::default(),
             plan: &plan,
         };
@@ -130,7 +130,7 @@ impl Prepared {
     }
 }
 
-/// Ctrl-C stops between two requests; a second one ends the process as usual.
+/// Ctrl-C stops between two requests: what is under way has a deadline and is waited for.
 fn stop_on_interrupt() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
@@ -141,8 +141,8 @@ fn stop_on_interrupt() -> watch::Receiver<bool> {
     receiver
 }
 
-fn bar(plan: &Plan, visible: bool) -> ProgressBar {
-    if !visible {
+fn bar(plan: &Plan, quiet: bool) -> ProgressBar {
+    if quiet {
         return ProgressBar::hidden();
     }
     let size = |step: &PlannedStep| {

@@ -16,12 +16,12 @@ use events::{
     store::{EventFeed, StreamReader},
 };
 
-use crate::live::Live;
+use projection_service::read_side::ReadSide;
 
 /// What every question is answered with.
 #[derive(Clone)]
 pub struct App {
-    pub(crate) live: Arc<dyn Live>,
+    pub(crate) read_side: ReadSide,
     pub(crate) feed: Arc<dyn EventFeed>,
     pub(crate) streams: Arc<dyn StreamReader>,
     pub(crate) unsealer: Unsealer,
@@ -33,12 +33,12 @@ impl App {
     /// about single events. `clock` says what time it is.
     #[must_use]
     pub fn new(
-        live: Arc<dyn Live>,
+        read_side: ReadSide,
         feed: Arc<dyn EventFeed>,
         streams: Arc<dyn StreamReader>,
         unsealer: Unsealer,
         clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     ) -> Self {
-        Self { live, feed, streams, unsealer, clock }
+        Self { read_side, feed, streams, unsealer, clock }
     }
 }

@@ -8,7 +8,11 @@ use axum::{
 };
 use events::{Instant, Position, access::Scope, ids::LogId, values::Day};
 use jiff::tz::TimeZone;
-use projection_service::{projector::day_in, table::Value};
+use projection_service::{
+    follow::{Progress, Status},
+    projector::day_in,
+    table::Value,
+};
 
 use super::{
     App,
@@ -156,7 +160,7 @@ impl App {
     }
 
     async fn session(&self, token: &PresentedToken) -> Result<Session, Problem> {
-        let snapshot = Snapshot::begin(&self.live.generation().pool).await?;
+        let snapshot = Snapshot::begin(&self.read_side.live().pool).await?;
         Ok(Session::begin(snapshot, token).await?)
     }
 
@@ -184,19 +188,20 @@ impl App {
         // An open snapshot keeps the database from shortening its WAL; nobody waits with one.
         drop(session);
         let waiting = async {
+            let mut progress = self.read_side.progress();
             loop {
-                let mut progress = self.live.generation().progress;
-                if progress.wait_for(|reached| *reached >= needed).await.is_err() {
-                    // The generation was closed: another one is live, or none any more.
-                    tokio::task::yield_now().await;
-                    continue;
+                let come = |progress: &Progress| {
+                    progress.position >= needed || has_ended(&progress.status)
+                };
+                let seen = progress.wait_for(come).await.map_err(|_| Problem::behind())?.clone();
+                if seen.position < needed {
+                    return Err(Problem::behind());
                 }
                 let session = self.session(token).await?;
                 if session.position >= needed {
                     return Ok(session);
                 }
-                // The generation was switched meanwhile.
-                tokio::task::yield_now().await;
+                progress.changed().await.map_err(|_| Problem::behind())?;
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| Err(Problem::behind()))
@@ -210,6 +215,11 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// Whether no more events will go into the rows before a restart.
+const fn has_ended(status: &Status) -> bool {
+    matches!(status, Status::Stopped(_) | Status::Ended)
 }
 
 fn at_least(text: &str) -> Result<Position, Problem> {
