@@ -1,8 +1,9 @@
 //! Laws of all read models together: on one story with a bit of everything.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use events::{
+    Payload, Position, Recorded,
     access::{
         OrganizationEvent, OrganizationFounded, Scope, TokenEvent, TokenIssued, UserAdded,
         UserEvent,
@@ -24,9 +25,13 @@ use super::all;
 use crate::{
     access::{OrganizationRecord, TokenRecord, UserRecord},
     customers::{AccountRecord, ConnectionRecord, ConnectionRoleRecord, ContactRecord, NoteRecord},
+    fold::{Decoded, Folded, Folder},
+    read_store::{Checkpoint, ReadStore, SqliteReadStore},
     record::{Record, document},
     sales::{OpportunityRecord, OrderRecord, QuoteRecord},
     samples::*,
+    table::Value,
+    testing::dump,
     world::{World, id, instant},
 };
 
@@ -168,5 +173,56 @@ fn every_table_has_one_owner_and_indexes_of_its_own_columns() {
                 assert!(table.index_of(column).is_some(), "{}: no `{column}`", table.name);
             }
         }
+    }
+}
+
+/// Folds the story into a read store, in batches of that many events; answers the tables' rows.
+async fn stored_in_batches(world: &World, size: usize) -> Vec<(&'static str, Vec<Vec<Value>>)> {
+    let models = Arc::new(all().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.db");
+    let store = SqliteReadStore::open(&file, models.tables()).unwrap();
+    let mut folder = Folder::new(models.clone(), Checkpoint::default(), 0);
+    let decoded = |(recorded, payload): &(Recorded, Payload)| Decoded {
+        recorded: Arc::new(recorded.clone()),
+        payload: payload.clone(),
+    };
+    for batch in world.log.chunks(size) {
+        let batch: Vec<_> = batch.iter().map(decoded).collect();
+        let mut next = 0;
+        loop {
+            match folder.fold(&batch, next) {
+                Folded::Whole => break,
+                Folded::Load { next: at, wanted } => {
+                    let rows = store.load(wanted.clone()).await.unwrap();
+                    folder.learn(wanted, rows);
+                    next = at;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        store.commit(folder.take().unwrap()).await.unwrap();
+    }
+    store.make_indexes().await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    let mut tables = Vec::new();
+    for table in models.tables() {
+        let rows = dump(snapshot.as_mut(), table, Position(u64::MAX >> 1)).await;
+        tables.push((table.name, rows));
+    }
+    tables
+}
+
+#[tokio::test]
+async fn a_read_store_holds_what_the_projectors_said_however_the_log_was_cut() {
+    let world = story();
+    let stored = stored_in_batches(&world, world.log.len()).await;
+    for size in [1, 3] {
+        assert_eq!(stored_in_batches(&world, size).await, stored, "batches of {size}");
+    }
+    for (name, rows) in stored {
+        let expected =
+            world.stored().get(name).map_or(0, |states| states.values().flatten().count());
+        assert_eq!(rows.len(), expected, "rows of `{name}`");
     }
 }
