@@ -14,7 +14,8 @@ use rusqlite::Connection;
 use tempfile::tempdir;
 
 use super::{
-    BackupError, SqliteStore, schema,
+    BackupError, SqliteStore,
+    schema::{self, write_ahead_log},
     testing::{append, assert_whole, clock, open, put, whole_log},
 };
 use crate::{
@@ -31,14 +32,8 @@ fn crash_image(path: &Path, to: &Path) -> PathBuf {
     fs::create_dir_all(to).unwrap();
     let copy = to.join("log.db");
     fs::copy(path, &copy).unwrap();
-    fs::copy(wal(path), wal(&copy)).unwrap();
+    fs::copy(write_ahead_log(path), write_ahead_log(&copy)).unwrap();
     copy
-}
-
-fn wal(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
 }
 
 fn assert_prefix(prefix: &[Arc<Recorded>], log: &[Arc<Recorded>]) {
@@ -104,11 +99,11 @@ async fn a_write_ahead_log_cut_anywhere_opens_as_a_prefix() {
         good(put(&store, n).await);
     }
     let log = whole_log(&store).await;
-    let length = fs::metadata(wal(&path)).unwrap().len();
+    let length = fs::metadata(write_ahead_log(&path)).unwrap().len();
     let mut lengths = Vec::new();
     for cut in 0..=20 {
         let image = crash_image(&path, &folder.path().join(format!("cut {cut}")));
-        let file = OpenOptions::new().write(true).open(wal(&image)).unwrap();
+        let file = OpenOptions::new().write(true).open(write_ahead_log(&image)).unwrap();
         file.set_len(length * cut / 20).unwrap();
         let recovered = open(&image).unwrap();
         let stored = assert_whole(&recovered).await;

@@ -214,9 +214,8 @@ impl SqliteStore {
     /// # Errors
     /// When the file system does not say.
     pub fn size(&self) -> Result<Size, std::io::Error> {
-        let mut wal = self.path.as_os_str().to_owned();
-        wal.push("-wal");
-        let wal = std::fs::metadata(wal).map_or(0, |metadata| metadata.len());
+        let wal = std::fs::metadata(schema::write_ahead_log(&self.path));
+        let wal = wal.map_or(0, |metadata| metadata.len());
         Ok(Size { file: std::fs::metadata(&self.path)?.len(), write_ahead_log: wal })
     }
 
