@@ -204,7 +204,7 @@ async fn batch(
         Ok(read) => read,
         Err(cause) => return broke(Problem::from(cause)),
     };
-    let Some(last) = read.last().map(|event| event.position) else { return None };
+    let last = read.last()?.position;
     let mut lines = Vec::new();
     let mut given = 0;
     for recorded in read.iter().filter(|event| event.position <= until && wanted.matches(event)) {

@@ -15,4 +15,11 @@ mod customers;
 mod sales;
 mod access;
 
-pub use http::{App, problem::Problem, routes::router};
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod journey_tests;
+#[cfg(test)]
+mod statement_tests;
+
+pub use http::{App, document::paths, problem::Problem, routes::router};

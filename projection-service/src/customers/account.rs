@@ -45,7 +45,7 @@ pub static ACCOUNTS: Table = Table {
     indexes: &[
         &["name_folded", "id"],
         &["email_folded"],
-        &["account_number"],
+        &["account_number", "id"],
         &["owner_id", "name_folded"],
         &["parent_id"],
     ],

@@ -46,7 +46,7 @@ pub static CONTACTS: Table = Table {
     keeping: Keeping::History,
     indexes: &[
         &["name_folded", "id"],
-        &["last_name_folded"],
+        &["last_name_folded", "id"],
         &["email_folded"],
         &["parent_id", "name_folded"],
         &["owner_id", "name_folded"],

@@ -54,7 +54,7 @@ pub static OPPORTUNITIES: Table = Table {
         &["customer_id"],
         &["contact_id"],
         &["owner_id"],
-        &["state", "estimated_close_day"],
+        &["state", "estimated_close_day", "id"],
     ],
 };
 

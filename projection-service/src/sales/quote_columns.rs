@@ -44,7 +44,7 @@ pub static QUOTES: Table = Table {
         &["customer_id"],
         &["opportunity_id"],
         &["owner_id"],
-        &["state", "valid_until_day"],
+        &["state", "valid_until_day", "id"],
     ],
 };
 

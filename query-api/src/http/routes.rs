@@ -47,7 +47,6 @@ pub(crate) static LISTS: [&List; 7] = [
 ];
 
 /// The routes of the query API.
-#[must_use]
 pub fn router(app: App) -> Router {
     let router = Router::new();
     let router = with_record::<AccountRecord>(router, &ACCOUNT_LIST);
