@@ -1,7 +1,7 @@
 //! The house rules a compiler cannot check.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -312,4 +312,22 @@ fn read(path: &str) -> String {
 
 fn root() -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().expect("the project")
+}
+
+#[test]
+fn the_sample_environment_names_every_variable_and_no_other() {
+    let config = read("deploy/src/config.rs");
+    let named = |text: &str, before: &str| -> BTreeSet<String> {
+        text.split(before)
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next())
+            .map(|name| name.to_owned())
+            .collect()
+    };
+    let read_by_it = named(&config, "env = \"");
+    let sample = format!("\n{}", read(".env.sample"));
+    let in_sample: BTreeSet<String> =
+        named(&sample, "\n").into_iter().filter(|name| name.starts_with("ANNALS_")).collect();
+    assert!(!read_by_it.is_empty());
+    assert_eq!(read_by_it, in_sample);
 }
