@@ -503,3 +503,7 @@ fn stripe(stream: StreamName) -> usize {
     let bytes = stream.id.as_bytes();
     usize::from(u16::from_be_bytes([bytes[14], bytes[15]])) % STRIPES
 }
+
+#[cfg(test)]
+#[path = "handle_tests.rs"]
+mod tests;

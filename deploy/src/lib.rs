@@ -13,6 +13,7 @@ pub mod progress;
 pub mod server;
 pub mod verify;
 pub mod backup;
+pub mod replay_report;
 pub mod service;
 pub mod client;
 pub mod import;

@@ -16,6 +16,8 @@ pub mod evidence;
 pub mod keys;
 pub mod store;
 pub mod bus;
+#[cfg(any(test, feature = "contract"))]
+pub mod golden;
 
 pub use codec::{CrmEvent, DecodeError, Payload};
 pub use envelope::{

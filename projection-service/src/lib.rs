@@ -4,6 +4,10 @@
 
 pub mod table;
 pub mod projector;
+pub mod record;
+pub mod customers;
+pub mod sales;
+pub mod access;
 pub mod models;
 pub mod read_store;
 pub mod fold;
@@ -15,3 +19,7 @@ pub mod replay;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod world;

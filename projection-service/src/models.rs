@@ -3,8 +3,10 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
+    access, customers,
     projector::Projector,
     read_store::ddl::{self, Dialect},
+    sales,
     table::{Keeping, Table},
 };
 
@@ -100,3 +102,36 @@ fn check(table: &Table) -> Result<(), BadTable> {
     }
     Ok(())
 }
+
+/// Goes up whenever a projector writes other rows into tables of the same description.
+const VERSION: u32 = 1;
+
+/// Every read model there is: the one list. All of them see every event, in this order.
+///
+/// # Errors
+/// When two tables have one name, or a description makes no sense.
+pub fn all() -> Result<ReadModels, BadTable> {
+    ReadModels::new(
+        VERSION,
+        vec![
+            Box::new(access::Organization),
+            Box::new(access::Users),
+            Box::new(access::Tokens),
+            Box::new(customers::Accounts),
+            Box::new(customers::Contacts),
+            Box::new(customers::ConnectionRoles),
+            Box::new(customers::Connections),
+            Box::new(customers::Notes),
+            Box::new(customers::Timelines),
+            Box::new(sales::Opportunities),
+            Box::new(sales::Quotes),
+            Box::new(sales::Orders),
+            Box::new(sales::Chains),
+            Box::new(sales::Revenue),
+        ],
+    )
+}
+
+#[cfg(test)]
+#[path = "models_tests.rs"]
+mod tests;

@@ -1,89 +1,12 @@
-//! Connection roles and connections, as decisions need them.
+//! A connection, as decisions need it.
 
 use events::{
-    customers::{ConnectionEvent, ConnectionRoleEvent},
-    ids::{Category, ConnectionRoleId, KeyId, PartyRef},
-    values::{Day, Line},
+    customers::ConnectionEvent,
+    ids::{Category, KeyId, PartyRef},
+    values::Day,
 };
 
-use crate::aggregate::Aggregate;
-
-/// A connection role: unborn until it was defined.
-#[derive(Clone, Debug, Default)]
-pub enum ConnectionRole {
-    /// Nothing has happened yet.
-    #[default]
-    Unborn,
-    /// It was defined.
-    Defined(ConnectionRoleState),
-}
-
-/// What is true of a defined connection role.
-#[derive(Clone, Debug)]
-pub struct ConnectionRoleState {
-    /// The key of what is written about it.
-    pub key: KeyId,
-    /// Its name.
-    pub name: Line<100>,
-    /// The type of relationship.
-    pub category: events::customers::ConnectionRoleCategory,
-    /// The kinds of record that may have it; empty means all.
-    pub applies_to: Vec<Category>,
-    /// The roles the other side may have.
-    pub matching: Vec<ConnectionRoleId>,
-    /// Whether it is not offered any more.
-    pub retired: bool,
-}
-
-impl ConnectionRole {
-    /// The state of a role that was defined.
-    #[must_use]
-    pub const fn defined(&self) -> Option<&ConnectionRoleState> {
-        match self {
-            Self::Unborn => None,
-            Self::Defined(state) => Some(state),
-        }
-    }
-}
-
-impl Aggregate for ConnectionRole {
-    type Event = ConnectionRoleEvent;
-
-    fn evolve(&mut self, event: &ConnectionRoleEvent) {
-        match (&mut *self, event) {
-            (Self::Unborn, ConnectionRoleEvent::Defined(defined)) => {
-                *self = Self::Defined(ConnectionRoleState {
-                    key: defined.key,
-                    name: defined.name.clone(),
-                    category: defined.category,
-                    applies_to: defined.applies_to.clone(),
-                    matching: defined.matching.clone(),
-                    retired: false,
-                });
-            }
-            (Self::Defined(state), ConnectionRoleEvent::Changed(changed)) => {
-                if let Some(name) = &changed.name {
-                    state.name = name.clone();
-                }
-                if let Some(category) = changed.category {
-                    state.category = category;
-                }
-                if let Some(applies_to) = &changed.applies_to {
-                    state.applies_to.clone_from(applies_to);
-                }
-                if let Some(matching) = &changed.matching {
-                    state.matching.clone_from(matching);
-                }
-            }
-            (Self::Defined(state), ConnectionRoleEvent::Retired(_)) => state.retired = true,
-            (Self::Unborn | Self::Defined(_), _) => {}
-        }
-    }
-
-    fn key(&self) -> Option<KeyId> {
-        self.defined().map(|state| state.key)
-    }
-}
+use crate::{aggregate::Aggregate, refusal::Refusal};
 
 /// A connection: unborn until it was established.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +43,21 @@ impl Connection {
             Self::Unborn => None,
             Self::Established(state) => Some(state),
         }
+    }
+
+    /// The state that a command on the connection needs.
+    ///
+    /// # Errors
+    /// When it was not established.
+    pub(super) fn require(&self) -> Result<&ConnectionState, Refusal> {
+        self.established().ok_or_else(|| Refusal::not_found(Category::Connection))
+    }
+}
+
+impl ConnectionState {
+    /// Whether it is over: somebody ended it, or its last day has passed.
+    pub(super) fn is_over(&self, today: Day) -> bool {
+        self.ended || self.end.is_some_and(|end| end < today)
     }
 }
 

@@ -5,8 +5,7 @@
 
 mod quote_acceptance;
 mod primary_contact_guard;
-
-pub use primary_contact_guard::ClearPrimaryContactOf;
+mod hierarchy_guard;
 
 use events::{CrmEvent, ids::StreamName};
 
@@ -32,11 +31,15 @@ impl Reaction {
 pub fn react(event: &CrmEvent, own: &Record, stream: StreamName) -> Vec<Reaction> {
     let mut reactions = quote_acceptance::react(event, stream);
     reactions.extend(primary_contact_guard::react(event, own, stream));
+    reactions.extend(hierarchy_guard::react(event, stream));
     reactions
 }
 
 /// Whether anything can follow from an event of that type. Spares decoding all the others.
 #[must_use]
 pub fn reacts_to(event_type: &str) -> bool {
-    matches!(event_type, "quote.accepted" | "contact.parent_changed" | "contact.deactivated")
+    matches!(
+        event_type,
+        "quote.accepted" | "contact.parent_changed" | "contact.deactivated" | "account.parent_set"
+    )
 }

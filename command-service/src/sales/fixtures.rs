@@ -10,11 +10,16 @@ use events::{
     ids::{AccountId, ContactId, CustomerRef, KeyId, OpportunityId, Principal, QuoteId, UserId},
     money::{Currency, Money},
     personal::Personal,
-    sales::{OpportunityCreated, OpportunityEvent, QuoteEvent, QuoteStarted},
+    sales::{
+        CloseOpportunity, Discount, DocumentLine, DocumentTerms, OpportunityCreated,
+        OpportunityEvent, QuoteAccepted, QuoteActivated, QuoteDiscountSet, QuoteEvent,
+        QuoteFreightSet, QuoteLineAdded, QuoteStarted, QuoteTaxSet, Totals,
+    },
     values::{Day, Line, Zone},
 };
 use uuid::Uuid;
 
+use super::order_id;
 use crate::testing::{ANA, NEW_KEY};
 
 pub(crate) const CONTOSO: AccountId = AccountId(Uuid::from_u128(0xacc));
@@ -165,7 +170,7 @@ pub(crate) fn quote_started() -> QuoteStarted {
         contact: Some(BIA),
         opportunity: Some(DEAL),
         currency: Currency::new("BRL").unwrap(),
-        terms: Default::default(),
+        terms: DocumentTerms::default(),
         bill_to: Some(address("Rua A")),
         ship_to: None,
         valid_until: Some(day("2026-05-31")),
@@ -177,4 +182,83 @@ pub(crate) fn quote_started() -> QuoteStarted {
 
 pub(crate) fn draft() -> Vec<QuoteEvent> {
     vec![quote_started().into()]
+}
+
+/// Ten at 150.00 with 5 % off.
+pub(crate) fn desks() -> DocumentLine {
+    DocumentLine {
+        line_id: Uuid::from_u128(0x11),
+        product: line("Desk"),
+        quantity: "10".parse().unwrap(),
+        unit_price: "150.00".parse().unwrap(),
+        discount: Some(Discount::Percent("5".parse().unwrap())),
+        tax: None,
+    }
+}
+
+/// Four at 250.00.
+pub(crate) fn chairs() -> DocumentLine {
+    DocumentLine {
+        line_id: Uuid::from_u128(0x12),
+        product: line("Chair"),
+        quantity: "4".parse().unwrap(),
+        unit_price: "250.00".parse().unwrap(),
+        discount: None,
+        tax: None,
+    }
+}
+
+/// A draft with both lines, 2 % off, freight of 50.00 and 10 % tax.
+pub(crate) fn priced_draft() -> Vec<QuoteEvent> {
+    let mut history = draft();
+    history.extend([
+        QuoteLineAdded { revision: 0, line: desks() }.into(),
+        QuoteLineAdded { revision: 0, line: chairs() }.into(),
+        QuoteDiscountSet { revision: 0, discount: Some(Discount::Percent("2".parse().unwrap())) }
+            .into(),
+        QuoteFreightSet { revision: 0, freight: Some(brl("50.00")) }.into(),
+        QuoteTaxSet { revision: 0, tax: Some("10".parse().unwrap()) }.into(),
+    ]);
+    history
+}
+
+/// What the priced draft adds up to.
+pub(crate) fn totals() -> Totals {
+    Totals {
+        subtotal: brl("2425.00"),
+        discount: brl("48.50"),
+        net: brl("2376.50"),
+        freight: brl("50.00"),
+        tax: brl("237.65"),
+        total: brl("2664.15"),
+    }
+}
+
+/// The same quote, out with the customer.
+pub(crate) fn active() -> Vec<QuoteEvent> {
+    let mut history = priced_draft();
+    history.push(QuoteActivated { revision: 0, totals: totals() }.into());
+    history
+}
+
+/// Its acceptance on 2026-05-20.
+pub(crate) fn acceptance() -> QuoteAccepted {
+    QuoteAccepted {
+        revision: 0,
+        order: order_id(QUOTE, 0),
+        totals: totals(),
+        accepted_on: day("2026-05-20"),
+        accepted_by: None,
+        customer_reference: None,
+        opportunity: Some(DEAL),
+        close_opportunity: CloseOpportunity::None,
+        actual_value: brl("2664.15"),
+    }
+}
+
+/// The same quote, accepted.
+pub(crate) fn accepted() -> Vec<QuoteEvent> {
+    let mut history = active();
+    history.push(acceptance().into());
+    history
 }

@@ -7,6 +7,9 @@ mod order;
 mod numbering;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+#[path = "laws_tests.rs"]
+mod laws;
 
 pub use numbering::{AllocateNumber, Numbering};
 pub use opportunity::*;

@@ -1,1 +1,134 @@
+//! How a quote is accepted.
 
+use events::{personal::Personal, values::Line};
+
+use super::*;
+use crate::{
+    sales::{
+        ActivateQuote, CloseQuote, ReviseQuote,
+        fixtures::{
+            CONTOSO, QUOTE, acceptance, accepted, active, brl, contoso, contoso_inactive, day,
+            draft, line, money,
+        },
+    },
+    testing::{Given, at, given},
+};
+
+fn accept() -> AcceptQuote {
+    AcceptQuote {
+        quote_id: QUOTE,
+        revision: None,
+        accepted_by: None,
+        customer_reference: None,
+        close_opportunity: CloseOpportunity::None,
+        actual_value: None,
+        accept_late: false,
+    }
+}
+
+fn out() -> Given<Quote> {
+    given(active()).with(CONTOSO.stream(), contoso())
+}
+
+#[test]
+fn an_active_quote_is_accepted_once() {
+    out()
+        .when(accept(), |_| ())
+        .then([acceptance()])
+        .when(accept(), |facts| facts.now = at("2026-07-01T12:00:00Z"))
+        .then_nothing();
+}
+
+#[test]
+fn an_acceptance_keeps_everything_that_was_given() {
+    let by: Line<160> = line("B. Silva");
+    let command = AcceptQuote {
+        revision: Some(0),
+        accepted_by: Some(Clear(by.clone())),
+        customer_reference: Some(line("PO 4711")),
+        close_opportunity: CloseOpportunity::Won,
+        actual_value: Some(brl("2500.00")),
+        ..accept()
+    };
+    out().when(command, |_| ()).then([QuoteAccepted {
+        accepted_by: Some(Personal::Clear(by)),
+        customer_reference: Some(line("PO 4711")),
+        close_opportunity: CloseOpportunity::Won,
+        actual_value: brl("2500.00"),
+        ..acceptance()
+    }]);
+}
+
+#[test]
+fn the_last_day_ends_in_the_zone_of_the_quote() {
+    out()
+        .when(accept(), |facts| facts.now = at("2026-06-01T02:59:59.999999Z"))
+        .then([QuoteAccepted { accepted_on: day("2026-05-31"), ..acceptance() }]);
+    out()
+        .when(accept(), |facts| facts.now = at("2026-06-01T03:00:00Z"))
+        .then_refused("quote.expired");
+}
+
+#[test]
+fn a_late_acceptance_must_be_asked_for() {
+    let late = AcceptQuote { accept_late: true, ..accept() };
+    out()
+        .when(late, |facts| facts.now = at("2026-06-01T03:00:00Z"))
+        .then([QuoteAccepted { accepted_on: day("2026-06-01"), ..acceptance() }]);
+}
+
+#[test]
+fn only_an_active_quote_is_accepted() {
+    given(draft()).when(accept(), |_| ()).then_refused("quote.not_active");
+    let status_reason = events::sales::QuoteCloseReason::Lost;
+    out()
+        .when(CloseQuote { quote_id: QUOTE, status_reason }, |_| ())
+        .after()
+        .when(accept(), |_| ())
+        .then_refused("quote.not_active");
+    given::<Quote>([]).when(accept(), |_| ()).then_refused("record.not_found");
+}
+
+#[test]
+fn a_revision_that_was_revised_is_not_accepted() {
+    let first = AcceptQuote { revision: Some(0), ..accept() };
+    let second = AcceptQuote { revision: Some(1), ..accept() };
+    out().when(second.clone(), |_| ()).then_refused("record.not_found");
+    let again = || {
+        let revised = out().when(ReviseQuote { quote_id: QUOTE }, |_| ()).after();
+        revised.when(ActivateQuote { quote_id: QUOTE }, |_| ()).after()
+    };
+    again().when(first, |_| ()).then_refused("quote.not_active");
+    again().when(second, |_| ()).then([QuoteAccepted {
+        revision: 1,
+        order: order_id(QUOTE, 1),
+        ..acceptance()
+    }]);
+}
+
+#[test]
+fn an_acceptance_that_says_something_else_than_the_first_is_refused() {
+    let refused = "quote.not_active";
+    let again = |command| given(accepted()).with(CONTOSO.stream(), contoso()).when(command, |_| ());
+    let close_opportunity = CloseOpportunity::Won;
+    again(AcceptQuote { close_opportunity, ..accept() }).then_refused(refused);
+    again(AcceptQuote { actual_value: Some(brl("1.00")), ..accept() }).then_refused(refused);
+    again(AcceptQuote { customer_reference: Some(line("PO 2")), ..accept() }).then_refused(refused);
+    again(AcceptQuote { accepted_by: Some(Clear(line("Eva"))), ..accept() }).then_refused(refused);
+    again(AcceptQuote { actual_value: Some(brl("2664.15")), ..accept() }).then_nothing();
+}
+
+#[test]
+fn an_inactive_customer_accepts_nothing() {
+    given(active())
+        .with(CONTOSO.stream(), contoso_inactive())
+        .when(accept(), |_| ())
+        .then_refused("customer.inactive");
+}
+
+#[test]
+fn the_actual_value_is_in_the_currency_of_the_quote() {
+    let judge = |value| out().when(AcceptQuote { actual_value: Some(value), ..accept() }, |_| ());
+    judge(money("1.00", "USD")).then_refused("document.currency_mismatch");
+    judge(brl("-1.00")).then_refused("document.negative_amount");
+}

@@ -1,0 +1,145 @@
+//! Changing what is known of a connection, ending it and taking it up again.
+
+use events::{
+    customers::{ConnectionDetailsChanged, ConnectionEnded, ConnectionEvent, ConnectionReinstated},
+    ids::{CommandId, ConnectionId, StreamName},
+    personal::{Clear, Personal},
+    values::{Change, Day, Prose},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Connection,
+    relate_records::{check_dates, check_end},
+};
+use crate::{
+    aggregate::{Decide, Facts, States},
+    refusal::Refusal,
+};
+
+/// Changes descriptions or days of a connection. What is absent stays as it is; `null` takes a
+/// value away.
+///
+/// Descriptions are sealed: when given they are written, whether or not they differ.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeConnectionDetails {
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// What is worth knowing about the record it was made from.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub description_a: Change<Clear<Prose>>,
+    /// What is worth knowing about the other record.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub description_b: Change<Clear<Prose>>,
+    /// The first day.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub start: Change<Day>,
+    /// The last day, also one to come; not before the first.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub end: Change<Day>,
+}
+
+impl Decide for ChangeConnectionDetails {
+    const NAME: &'static str = "ChangeConnectionDetails";
+    type Aggregate = Connection;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.connection_id.0
+    }
+
+    fn decide(&self, own: &Connection, _: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
+        let state = own.require()?;
+        if state.ended {
+            return Err(Refusal::ConnectionEnded);
+        }
+        let (mut start, mut end) = (state.start, state.end);
+        self.start.apply_to(&mut start);
+        self.end.apply_to(&mut end);
+        check_dates(start, end)?;
+        let changed = ConnectionDetailsChanged {
+            description_a: self.description_a.clone().map(Personal::from),
+            description_b: self.description_b.clone().map(Personal::from),
+            start: self.start.against(state.start.as_ref()),
+            end: self.end.against(state.end.as_ref()),
+        };
+        if changed == ConnectionDetailsChanged::default() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![changed.into()])
+    }
+}
+
+/// Ends a connection. It stays visible for the days on which it held.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndConnection {
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// Its last day: not before its first, and not in the future. A day to come is set with
+    /// `ChangeConnectionDetails`.
+    pub end: Day,
+}
+
+impl Decide for EndConnection {
+    const NAME: &'static str = "EndConnection";
+    type Aggregate = Connection;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.connection_id.0
+    }
+
+    fn effective_day(&self) -> Option<Day> {
+        Some(self.end)
+    }
+
+    fn decide(&self, own: &Connection, _: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
+        let state = own.require()?;
+        if state.ended {
+            let same = state.end == Some(self.end);
+            return if same { Ok(Vec::new()) } else { Err(Refusal::ConnectionEnded) };
+        }
+        check_dates(state.start, Some(self.end))?;
+        Ok(vec![ConnectionEnded { end: self.end }.into()])
+    }
+}
+
+/// Takes up a connection that is over, with the roles it had.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReinstateConnection {
+    /// The connection: ended, or past its last day. Both ends must be there and in use.
+    pub connection_id: ConnectionId,
+    /// Its new first day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Day>,
+}
+
+impl Decide for ReinstateConnection {
+    const NAME: &'static str = "ReinstateConnection";
+    type Aggregate = Connection;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.connection_id.0
+    }
+
+    fn needs(&self, own: &Connection, _: &States) -> Vec<StreamName> {
+        own.established().map_or_else(Vec::new, |state| vec![state.a.stream(), state.b.stream()])
+    }
+
+    fn decide(&self, own: &Connection, facts: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
+        let state = own.require()?;
+        if !state.is_over(facts.today()) {
+            return Err(Refusal::ConnectionActive);
+        }
+        check_end(state.a, facts.states)?;
+        check_end(state.b, facts.states)?;
+        Ok(vec![ConnectionReinstated { start: self.start }.into()])
+    }
+}
+
+#[cfg(test)]
+#[path = "connection_commands_tests.rs"]
+mod tests;

@@ -1,0 +1,19 @@
+//! Accounts and contacts, the relationships between them, notes, and timelines.
+
+mod shared;
+mod account;
+mod contact;
+mod connection_role;
+mod connection;
+mod note;
+mod timeline_entry;
+mod timeline_sales;
+mod timeline;
+
+pub use account::*;
+pub use connection::*;
+pub use connection_role::*;
+pub use contact::*;
+pub use note::*;
+pub(crate) use shared::serde_name;
+pub use timeline::*;

@@ -1,0 +1,18 @@
+//! Opportunities, quotes and orders, the chains they form, and the revenue to expect of them.
+
+mod opportunity;
+mod quote;
+mod quote_columns;
+mod order;
+mod chain;
+mod chain_fact;
+mod chain_state;
+mod chain_worth;
+mod revenue;
+
+pub use chain::*;
+pub use opportunity::*;
+pub use order::*;
+pub use quote::*;
+pub use quote_columns::*;
+pub use revenue::*;

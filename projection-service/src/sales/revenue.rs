@@ -1,0 +1,154 @@
+//! The revenue ledger: what each event added to, or took from, the revenue to expect.
+
+use uuid::Uuid;
+
+use super::{
+    chain::chain_of,
+    chain_fact::ChainFact,
+    chain_worth::{Dimensions, Measures, corrections, steps},
+};
+use crate::{
+    projector::{Change, Changes, Fact, ProjectError, Projector, Rows},
+    record::{cell, damaged, day_value, reference_values, written},
+    table::{ColumnType, Keeping, Row, Table, Value, column, optional},
+};
+
+/// What is known of each chain, so that its worth can be computed anew.
+pub static REVENUE_FACTS: Table = Table {
+    name: "revenue_facts",
+    key: &[column("chain_id", ColumnType::Id)],
+    columns: &[column("facts", ColumnType::Text)],
+    keeping: Keeping::Current,
+    indexes: &[],
+};
+
+/// The ledger.
+///
+/// The revenue as it was known at a position S is the sum of the rows with
+/// `position <= S` and `business_day <=` the day of S; as it was true on a day D, the sum of the
+/// rows with `business_day <= D`. Amounts are minor units, and are never added across currencies.
+pub static REVENUE_DELTAS: Table = Table {
+    name: "revenue_deltas",
+    key: &[
+        column("position", ColumnType::Int),
+        column("business_day", ColumnType::Int),
+        column("ordinal", ColumnType::Int),
+    ],
+    columns: &[
+        column("chain_id", ColumnType::Id),
+        // The wire name of the event that caused it.
+        column("cause", ColumnType::Text),
+        optional("customer_type", ColumnType::Text),
+        optional("customer_id", ColumnType::Id),
+        optional("contact_id", ColumnType::Id),
+        column("owner_id", ColumnType::Id),
+        column("currency", ColumnType::Text),
+        optional("stage", ColumnType::Text),
+        // The first day of the month in which it closes, or closed.
+        optional("period", ColumnType::Int),
+        // open, won, lost or ordered.
+        column("state", ColumnType::Text),
+        optional("product", ColumnType::Text),
+        column("open_count", ColumnType::Int),
+        column("open_amount", ColumnType::Int),
+        column("weighted_amount", ColumnType::Int),
+        column("booked_count", ColumnType::Int),
+        column("booked_amount", ColumnType::Int),
+        column("won_count", ColumnType::Int),
+        column("won_amount", ColumnType::Int),
+        column("lost_count", ColumnType::Int),
+    ],
+    keeping: Keeping::AppendOnly,
+    indexes: &[
+        &["customer_id", "position"],
+        &["contact_id", "position"],
+        &["chain_id", "position"],
+    ],
+};
+
+/// What revenue is, or was, to be expected: open, weighted, booked, and beside it won and lost?
+///
+/// A chain (an opportunity with its quotes and orders, or a quote without opportunity) counts once,
+/// at its furthest stage: an open opportunity with its estimate, weighted by its probability (by 0
+/// where nobody gave one); its highest active quote in place of the estimate (by 50 % where nobody
+/// gave a probability), until the order of an accepted one takes its place; its orders as booked.
+/// What is lost or closed counts no more. For every event the step function of the chain over
+/// business time is compared before and after it, so that what is recorded late or out of order
+/// corrects every day it concerns, and no other.
+#[derive(Clone, Copy, Debug)]
+pub struct Revenue;
+
+impl Projector for Revenue {
+    fn name(&self) -> &'static str {
+        "revenue"
+    }
+
+    fn tables(&self) -> &'static [&'static Table] {
+        const TABLES: &[&Table] = &[&REVENUE_FACTS, &REVENUE_DELTAS];
+        TABLES
+    }
+
+    fn project(&self, fact: &Fact<'_>, rows: &dyn Rows) -> Result<Changes, ProjectError> {
+        let Some(moved) = ChainFact::of(fact) else { return Ok(Changes::new()) };
+        let Some(chain) = chain_of(fact, rows)? else { return Ok(Changes::new()) };
+        let known = rows.get(&REVENUE_FACTS, &[chain.into()])?;
+        let mut facts = known.as_ref().map(read).transpose()?.unwrap_or_default();
+        let before = steps(&facts);
+        facts.push(moved);
+        let after = steps(&facts);
+
+        let row = Row::from(vec![chain.into(), written(&REVENUE_FACTS, &facts)?]);
+        let mut changes = vec![match known {
+            None => Change::Insert(&REVENUE_FACTS, row),
+            Some(_) => Change::Put(&REVENUE_FACTS, row),
+        }];
+        for (day, worth) in corrections(&before, &after) {
+            for (ordinal, (dimensions, measures)) in (0_u32..).zip(worth) {
+                let row = delta(fact, chain, (day, ordinal), &dimensions, measures);
+                changes.push(Change::Insert(&REVENUE_DELTAS, row));
+            }
+        }
+        Ok(changes)
+    }
+}
+
+fn read(row: &Row) -> Result<Vec<ChainFact>, ProjectError> {
+    let text = cell(&REVENUE_FACTS, row, "facts")?.text().unwrap_or_default();
+    serde_json::from_str(text).map_err(|_| damaged(&REVENUE_FACTS, "the facts are unreadable"))
+}
+
+fn delta(
+    fact: &Fact<'_>,
+    chain: Uuid,
+    (day, ordinal): (i64, u32),
+    dimensions: &Dimensions,
+    measures: Measures,
+) -> Row {
+    let [customer_type, customer_id] = reference_values(dimensions.customer);
+    let [_, owner_id] = reference_values(Some(dimensions.owner));
+    let mut row: Vec<Value> = vec![
+        fact.position().sql().into(),
+        day.into(),
+        ordinal.into(),
+        chain.into(),
+        fact.recorded.event.event_type.name.as_ref().into(),
+        customer_type,
+        customer_id,
+        dimensions.contact.map(|contact| contact.0).into(),
+        owner_id,
+        dimensions.currency.code().into(),
+        dimensions.stage.as_deref().into(),
+        day_value(dimensions.period),
+        dimensions.standing.name().into(),
+        dimensions.product.as_deref().into(),
+    ];
+    row.extend(measures.all().map(Value::from));
+    row.into()
+}
+
+#[cfg(test)]
+#[path = "revenue_tests.rs"]
+mod tests;
+#[cfg(test)]
+#[path = "revenue_law_tests.rs"]
+mod law_tests;

@@ -1,0 +1,44 @@
+//! The HTTP side of questions: who asks, at which moment, and the shape of every answer.
+
+pub(crate) mod answer;
+pub(crate) mod caller;
+pub(crate) mod document;
+pub(crate) mod moment;
+pub(crate) mod params;
+pub(crate) mod problem;
+pub(crate) mod routes;
+
+use std::sync::Arc;
+
+use events::{
+    Instant,
+    keys::Unsealer,
+    store::{EventFeed, StreamReader},
+};
+
+use projection_service::read_side::ReadSide;
+
+/// What every question is answered with.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) read_side: ReadSide,
+    pub(crate) feed: Arc<dyn EventFeed>,
+    pub(crate) streams: Arc<dyn StreamReader>,
+    pub(crate) unsealer: Unsealer,
+    pub(crate) clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+}
+
+impl App {
+    /// Answers from the live generation of the read models, and from the log where a question is
+    /// about single events. `clock` says what time it is.
+    #[must_use]
+    pub fn new(
+        read_side: ReadSide,
+        feed: Arc<dyn EventFeed>,
+        streams: Arc<dyn StreamReader>,
+        unsealer: Unsealer,
+        clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    ) -> Self {
+        Self { read_side, feed, streams, unsealer, clock }
+    }
+}

@@ -1,0 +1,228 @@
+//! The moment at which a question is answered: fresh enough, and the same for every part of it.
+
+use std::time::Duration;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Uri, request::Parts},
+};
+use events::{Instant, Position, access::Scope, ids::LogId, values::Day};
+use jiff::tz::TimeZone;
+use projection_service::{
+    follow::{Progress, Status},
+    projector::day_in,
+    table::Value,
+};
+
+use super::{
+    App,
+    caller::{PresentedToken, Session},
+    params::Params,
+    problem::Problem,
+};
+use crate::{
+    as_of::{self, AsOf, Cut, Sense},
+    cursor::{Place, Question},
+    database::{DatabaseError, Row, Snapshot},
+};
+
+/// How long a question waits for the read models to come as far as it asks.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl From<DatabaseError> for Problem {
+    fn from(cause: DatabaseError) -> Self {
+        Self::unavailable(cause)
+    }
+}
+
+/// A question as it came in.
+pub(crate) struct Ask {
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl FromRequestParts<App> for Ask {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self { uri: parts.uri.clone(), headers: parts.headers.clone() })
+    }
+}
+
+/// Which senses a question can be asked in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Senses {
+    /// Only what was known.
+    Recorded,
+    /// Also what was true.
+    Both,
+}
+
+/// The moment at which a question is answered.
+pub(crate) struct Moment {
+    snapshot: Snapshot,
+    /// The last event that counts.
+    pub(crate) position: Position,
+    /// Until when, in business time.
+    pub(crate) instant: Instant,
+    /// Which time the question is on.
+    pub(crate) sense: Sense,
+    /// Whether the caller asked for the present.
+    pub(crate) is_present: bool,
+    /// The zone in which the organisation's days begin and end.
+    pub(crate) zone: TimeZone,
+    pub(crate) log: LogId,
+    question: Question,
+    /// Where the page begins; none on the first page.
+    pub(crate) after: Option<Vec<Value>>,
+}
+
+impl Moment {
+    /// Asks the read models. Nothing that a caller gave may stand in the statement itself.
+    pub(crate) async fn rows(
+        &mut self,
+        statement: &str,
+        binds: &[Value],
+    ) -> Result<Vec<Row>, Problem> {
+        Ok(self.snapshot.rows(statement, binds).await?)
+    }
+
+    /// Asks for one row at most.
+    pub(crate) async fn row(
+        &mut self,
+        statement: &str,
+        binds: &[Value],
+    ) -> Result<Option<Row>, Problem> {
+        Ok(self.snapshot.row(statement, binds).await?)
+    }
+
+    /// The day of the instant the question is about.
+    pub(crate) fn day(&self) -> Day {
+        day_in(&self.zone, self.instant)
+    }
+
+    /// The cursor of the page that begins after `key`.
+    pub(crate) fn cursor(&self, key: Vec<Value>) -> Result<String, Problem> {
+        let place = Place { position: self.position, instant: self.instant, key };
+        self.question.cursor(&place)
+    }
+}
+
+impl App {
+    /// Finds the moment of a question and looks at it; gives back the parameters that are left.
+    ///
+    /// Whoever may not ask learns nothing else: the token is checked before any parameter.
+    pub(crate) async fn open(
+        &self,
+        ask: &Ask,
+        scope: Scope,
+        senses: Senses,
+    ) -> Result<(Moment, Params), Problem> {
+        let token = PresentedToken::of(&ask.headers)?;
+        let session = self.authenticated(&token).await?;
+        let caller = session.caller.as_ref().ok_or_else(Problem::unauthenticated)?;
+        caller.require(scope)?;
+        let mut params = Params::parse(&ask.uri)?;
+        let question = Question {
+            path: ask.uri.path().to_owned(),
+            parameters: params.identity(),
+            caller: caller.user.0,
+        };
+        let sense = Sense::parse(params.take("sense").as_deref())?;
+        if sense == Sense::Effective && senses == Senses::Recorded {
+            let detail = "this question has no effective form; ask it with `sense=recorded`";
+            return Err(Problem::bad("sense.unsupported", detail));
+        }
+        let as_of = AsOf::parse(params.take("as_of").as_deref())?;
+        let at_least = params.parsed("at_least", at_least)?;
+        let place = params.parsed("cursor", |cursor| question.place(cursor))?;
+        let now = (self.clock)();
+        let cut = match &place {
+            Some(place) => Cut { position: Some(place.position), instant: place.instant },
+            None => as_of::resolve(as_of, sense, now, &session.zone, &*self.feed).await?,
+        };
+        if let Some(position) = at_least.filter(|position| *position > session.position) {
+            self.require_known(position).await?;
+        }
+        let session = self.reached(session, &token, at_least.max(cut.position)).await?;
+        let moment = Moment {
+            position: cut.position.unwrap_or(session.position),
+            snapshot: session.snapshot,
+            instant: cut.instant,
+            sense,
+            is_present: as_of == AsOf::Now,
+            zone: session.zone,
+            log: self.streams.log_id(),
+            question,
+            after: place.map(|place| place.key),
+        };
+        Ok((moment, params))
+    }
+
+    async fn session(&self, token: &PresentedToken) -> Result<Session, Problem> {
+        let snapshot = Snapshot::begin(&self.read_side.live().pool).await?;
+        Ok(Session::begin(snapshot, token).await?)
+    }
+
+    /// A token that is not known may only not be projected yet: whoever was just given one is not
+    /// turned away.
+    async fn authenticated(&self, token: &PresentedToken) -> Result<Session, Problem> {
+        let session = self.session(token).await?;
+        if session.caller.is_some() {
+            return Ok(session);
+        }
+        let head = self.feed.feed_head().await?.position;
+        self.reached(session, token, Some(head)).await
+    }
+
+    /// The same session, or a later one that has come as far as `needed`.
+    async fn reached(
+        &self,
+        session: Session,
+        token: &PresentedToken,
+        needed: Option<Position>,
+    ) -> Result<Session, Problem> {
+        let Some(needed) = needed.filter(|needed| *needed > session.position) else {
+            return Ok(session);
+        };
+        // An open snapshot keeps the database from shortening its WAL; nobody waits with one.
+        drop(session);
+        let waiting = async {
+            let mut progress = self.read_side.progress();
+            loop {
+                let come = |progress: &Progress| {
+                    progress.position >= needed || has_ended(&progress.status)
+                };
+                let seen = progress.wait_for(come).await.map_err(|_| Problem::behind())?.clone();
+                if seen.position < needed {
+                    return Err(Problem::behind());
+                }
+                let session = self.session(token).await?;
+                if session.position >= needed {
+                    return Ok(session);
+                }
+                progress.changed().await.map_err(|_| Problem::behind())?;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| Err(Problem::behind()))
+    }
+
+    async fn require_known(&self, position: Position) -> Result<(), Problem> {
+        let head = self.feed.feed_head().await?.position;
+        if position > head {
+            let detail = "the log of this installation has no such position";
+            return Err(Problem::bad("at_least.unknown", detail));
+        }
+        Ok(())
+    }
+}
+
+/// Whether no more events will go into the rows before a restart.
+const fn has_ended(status: &Status) -> bool {
+    matches!(status, Status::Stopped(_) | Status::Ended)
+}
+
+fn at_least(text: &str) -> Result<Position, Problem> {
+    as_of::position(text)
+        .ok_or_else(|| Problem::bad("at_least.invalid", "`at_least` is a position"))
+}

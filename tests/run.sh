@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Runs every test of the project and ends with one line that counts them.
+#
+#   tests/run.sh [argument of `cargo test` ..]
+#
+# ANNALS_DATA    the folder of reference data (default: ../shared/data beside the project);
+#                what needs it and does not find it is counted as skipped, by name.
+# Exit code: 0 all passed, 1 something failed, 2 something the tests need is missing.
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$root"
+
+work="$(mktemp -d)"
+started=() # process ids of the servers that this run started
+
+finish() {
+    local status=$?
+    local id
+    for id in "${started[@]:-}"; do
+        if [ -n "$id" ]; then
+            kill "$id" 2>/dev/null || true
+            wait "$id" 2>/dev/null || true
+        fi
+    done
+    rm -rf "$work"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# need <program> <Debian package ..>: installs the packages when the program is missing.
+need() {
+    local program="$1"
+    shift
+    if command -v "$program" >/dev/null 2>&1; then
+        return
+    fi
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "annals: the tests need \`$program\`: install $*" >&2
+        exit 2
+    fi
+    echo "annals: installing $* for \`$program\`" >&2
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+# suite <command ..>: runs one test command; its output stays visible and is kept to be counted.
+failed_suites=0
+suite() {
+    if ! "$@" 2>&1 | tee -a "$work/log"; then
+        failed_suites=$((failed_suites + 1))
+    fi
+}
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "annals: the tests need \`cargo\`: install Rust 1.95 or later" >&2
+    exit 2
+fi
+need cc gcc libc6-dev # the bundled SQLite and the ciphers are C
+
+data="${ANNALS_DATA:-../shared/data}"
+if [ -d "$data" ]; then
+    data="$(cd "$data" && pwd)"
+fi
+export ANNALS_DATA="$data"
+# A test that cannot run appends `skipped: <name>: <why>` here: libtest hides what it prints.
+export ANNALS_SKIPPED="$work/skipped"
+: >"$ANNALS_SKIPPED"
+: >"$work/log"
+
+suite cargo test --workspace --locked --no-fail-fast "$@"
+
+# `test result: ok. 12 passed; 0 failed; 0 ignored; ..`, one line per test binary.
+read -r passed failed ignored < <(awk '
+    /^test result:/ {
+        for (i = 2; i <= NF; i++) {
+            if ($i == "passed;") passed += $(i - 1)
+            if ($i == "failed;") failed += $(i - 1)
+            if ($i == "ignored;") ignored += $(i - 1)
+        }
+    }
+    END { print passed + 0, failed + 0, ignored + 0 }' "$work/log")
+skipped="$(grep -c '^skipped: ' "$ANNALS_SKIPPED" || true)"
+sort "$ANNALS_SKIPPED"
+
+if [ "$failed_suites" -gt 0 ] && [ "$failed" -eq 0 ]; then
+    echo "annals: a test binary did not build or did not finish" >&2
+    failed=1
+fi
+status=0
+if [ "$failed" -gt 0 ]; then
+    status=1
+elif [ "$((passed + ignored))" -eq 0 ]; then
+    echo "annals: no test ran" >&2
+    status=1
+fi
+# libtest counts a test that skipped itself as passed.
+echo "annals: $((passed - skipped)) passed, $failed failed, $((skipped + ignored)) skipped"
+exit "$status"

@@ -1,0 +1,315 @@
+//! The house rules a compiler cannot check.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Who may depend on whom. Everything else is a design change: edit this table on purpose.
+const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
+    ("events", &[]),
+    ("command-service", &["events"]),
+    ("projection-service", &["events"]),
+    ("query-api", &["events", "projection-service"]),
+    ("deploy", &["events", "command-service", "projection-service", "query-api"]),
+    ("tests", &["events", "command-service", "projection-service", "query-api", "deploy"]),
+];
+
+/// The top level shows these and nothing else, besides dotfiles.
+const TOP_LEVEL: [&str; 10] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "LICENSE",
+    "README.md",
+    "events",
+    "command-service",
+    "projection-service",
+    "query-api",
+    "deploy",
+    "tests",
+];
+
+/// What a build or a run leaves behind; `.gitignore` names both.
+const LEFT_BEHIND: [&str; 2] = ["target", "annals-data"];
+
+const MAX_FILE_LINES: usize = 400;
+const MAX_README_LINES: usize = 250;
+
+/// Where decisions and projections live: pure code, without waiting and without a clock.
+const PURE_CRATES: [&str; 2] = ["command-service", "projection-service"];
+const PURE_AREAS: [&str; 5] = ["customers", "sales", "support", "marketing", "access"];
+
+#[test]
+fn dependencies_point_one_way() {
+    for (name, allowed) in MAY_DEPEND_ON {
+        let manifest = manifest(&format!("{name}/Cargo.toml"));
+        for other in dependencies_of(&manifest) {
+            let ours = MAY_DEPEND_ON.iter().any(|(known, _)| *known == other);
+            assert!(
+                !ours || allowed.contains(&other.as_str()),
+                "{name} must not depend on {other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_in_the_table_and_inherits_the_lints_and_versions() {
+    let workspace = manifest("Cargo.toml");
+    let members = workspace["workspace"]["members"].as_array().expect("a list of members");
+    assert_eq!(members.len(), MAY_DEPEND_ON.len(), "a member is missing in the table");
+    for (name, _) in MAY_DEPEND_ON {
+        let manifest = manifest(&format!("{name}/Cargo.toml"));
+        let inherits = manifest.get("lints").and_then(|lints| lints.get("workspace"));
+        assert_eq!(
+            inherits.and_then(toml::Value::as_bool),
+            Some(true),
+            "{name} does not inherit the lints"
+        );
+        assert_eq!(manifest["package"]["name"].as_str(), Some(name), "package name = folder name");
+        for table in dependency_tables(&manifest) {
+            for (other, spec) in table {
+                let inherits = spec.get("workspace").and_then(toml::Value::as_bool);
+                assert_eq!(inherits, Some(true), "{name} has its own version of {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_outside_dependency_says_why() {
+    let text = read("Cargo.toml");
+    let lines = text
+        .lines()
+        .skip_while(|line| line.trim() != "[workspace.dependencies]")
+        .skip(1)
+        .take_while(|line| !line.starts_with('['));
+    let mut seen = 0;
+    for line in lines {
+        if line.trim().is_empty() || line.starts_with('#') || line.contains("path = ") {
+            continue;
+        }
+        seen += 1;
+        let reason = line.rsplit_once(" # ").map_or("", |(_, reason)| reason.trim());
+        assert!(!reason.is_empty(), "say in a comment why the product needs: {line}");
+    }
+    assert!(seen > 0, "the list of dependencies was not found");
+}
+
+#[test]
+fn no_file_outgrows_a_sitting() {
+    for path in rust_files(&root()) {
+        if !is_tests_file(&path) {
+            let lines = text_of(&path).lines().count();
+            assert!(lines <= MAX_FILE_LINES, "{} has {lines} lines", path.display());
+        }
+    }
+    let readme = root().join("README.md");
+    if readme.exists() {
+        let lines = text_of(&readme).lines().count();
+        assert!(lines <= MAX_README_LINES, "README.md has {lines} lines");
+    }
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is() {
+    for path in rust_files(&root()) {
+        assert!(text_of(&path).starts_with("//! "), "{} needs a `//!` line", path.display());
+    }
+}
+
+#[test]
+fn every_wire_name_has_a_golden_example_of_every_version_and_no_example_is_orphaned() {
+    let golden = root().join("events/golden");
+    if !golden.is_dir() {
+        return;
+    }
+    let mut names = BTreeMap::new();
+    for path in rust_files(&root().join("events/src")) {
+        if !is_tests_file(&path) {
+            names.extend(wire_names(&text_of(&path)));
+        }
+    }
+    assert!(!names.is_empty(), "no wire name was found in events/src");
+    for (name, versions) in &names {
+        for version in 1..=*versions {
+            let file = golden.join(format!("{name}.v{version}.json"));
+            assert!(file.exists(), "add an example of `{name}`: {}", file.display());
+        }
+    }
+    for path in files(&golden) {
+        let file = name_of(&path);
+        // Other files of the wire format (the leaf hash, for instance) carry no version suffix.
+        let Some((name, version)) =
+            file.strip_suffix(".json").and_then(|stem| stem.rsplit_once(".v"))
+        else {
+            continue;
+        };
+        let known = names.get(name).is_some_and(|versions| {
+            version.parse::<u32>().is_ok_and(|version| (1..=*versions).contains(&version))
+        });
+        assert!(known || !name.contains('.'), "`{file}` is the example of no event");
+    }
+}
+
+#[test]
+fn nothing_names_the_machine_it_was_written_on() {
+    // Each is put together here, so that this file does not contain what it forbids.
+    let forbidden = [
+        concat!("/wo", "rk/"),
+        concat!("/ho", "me/"),
+        concat!("/ro", "ot/"),
+        concat!("/Us", "ers/"),
+        concat!("index.cra", "tes.io"),
+        concat!("static.cra", "tes.io"),
+        concat!("registry.np", "mjs"),
+        concat!("proxy.gol", "ang"),
+        concat!("pypi.", "org"),
+        concat!("CARGO_REG", "ISTRIES"),
+    ];
+    for path in files(&root()) {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        // Another tool writes the lock file.
+        if path.ends_with("Cargo.lock") {
+            continue;
+        }
+        for word in forbidden {
+            assert!(!text.contains(word), "{} contains `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_test_runs_and_says_what_it_expects() {
+    let forbidden = [concat!("#[ign", "ore"), concat!("#[should_", "panic")];
+    for path in rust_files(&root()) {
+        let text = text_of(&path);
+        for attribute in forbidden {
+            assert!(!text.contains(attribute), "{} contains `{attribute}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_top_level_shows_the_six_crates_and_nothing_else() {
+    for entry in fs::read_dir(root()).expect("a readable folder") {
+        let name = name_of(&entry.expect("a readable entry").path());
+        let allowed = name.starts_with('.')
+            || TOP_LEVEL.contains(&name.as_str())
+            || LEFT_BEHIND.contains(&name.as_str());
+        assert!(allowed, "`{name}` does not belong at the top level");
+    }
+}
+
+#[test]
+fn only_the_configuration_reads_the_environment() {
+    let forbidden = [concat!("env::", "var"), concat!("env::", "set_var")];
+    for (name, _) in MAY_DEPEND_ON.iter().filter(|(name, _)| *name != "tests") {
+        for path in rust_files(&root().join(name).join("src")) {
+            let text = text_of(&path);
+            let reads = forbidden.iter().any(|call| text.contains(call));
+            assert!(
+                !reads || path.ends_with("deploy/src/config.rs"),
+                "{} reads the environment",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn decisions_and_projections_wait_for_nothing_and_read_no_clock() {
+    for name in PURE_CRATES {
+        for area in PURE_AREAS {
+            for path in rust_files(&root().join(name).join("src").join(area)) {
+                for (number, line) in text_of(&path).lines().enumerate() {
+                    let code = line.split("//").next().unwrap_or_default();
+                    let impure = has_word(code, "async")
+                        || has_word(code, "await")
+                        || (has_word(code, "now") && code.contains("now("));
+                    assert!(!impure, "{}:{}: {line}", path.display(), number + 1);
+                }
+            }
+        }
+    }
+}
+
+/// The wire names in a file of `category_events!` blocks (`= "x.y" v 2`), each with its version.
+fn wire_names(text: &str) -> Vec<(String, u32)> {
+    text.split("= \"")
+        .skip(1)
+        .filter_map(|rest| {
+            let (name, rest) = rest.split_once('"')?;
+            let rest = rest.trim_start().strip_prefix("v ")?.trim_start();
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            Some((name.to_owned(), rest[..end].parse().ok()?))
+        })
+        .collect()
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == word)
+}
+
+fn dependency_tables(manifest: &toml::Table) -> Vec<&toml::Table> {
+    ["dependencies", "dev-dependencies", "build-dependencies"]
+        .into_iter()
+        .filter_map(|name| manifest.get(name)?.as_table())
+        .collect()
+}
+
+fn dependencies_of(manifest: &toml::Table) -> Vec<String> {
+    dependency_tables(manifest).into_iter().flat_map(|table| table.keys().cloned()).collect()
+}
+
+fn manifest(path: &str) -> toml::Table {
+    read(path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files(folder).into_iter().filter(|path| name_of(path).ends_with(".rs")).collect()
+}
+
+/// Every file under `folder`, without what a build leaves behind; none where there is no folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let path = entry.expect("a readable entry").path();
+            let name = name_of(&path);
+            if path.is_file() {
+                // In a worktree `.git` is a file that names another folder.
+                if name != ".git" {
+                    found.push(path);
+                }
+            } else if name != ".git" && !LEFT_BEHIND.contains(&name.as_str()) {
+                folders.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_tests_file(path: &Path) -> bool {
+    name_of(path).ends_with("_tests.rs")
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().expect("a name").to_string_lossy().into_owned()
+}
+
+fn text_of(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn read(path: &str) -> String {
+    text_of(&root().join(path))
+}
+
+fn root() -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().expect("the project")
+}
