@@ -57,10 +57,10 @@ impl PresentedToken {
         format!("annals_{}_{}", id.0.simple(), hex::encode(secret))
     }
 
-    /// What the event keeps of a secret: SHA-256 of its text, in hex.
+    /// What the event keeps of a secret: SHA-256 of its text.
     #[must_use]
-    pub fn digest(secret: &[u8; 32]) -> String {
-        hex::encode(sha256(hex::encode(secret).as_bytes()))
+    pub fn digest(secret: &[u8; 32]) -> [u8; 32] {
+        sha256(hex::encode(secret).as_bytes())
     }
 }
 

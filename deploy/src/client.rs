@@ -7,7 +7,8 @@ use bytes::Bytes;
 use events::values::Zone;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request, StatusCode, Uri,
+    Method, Request, Response, StatusCode, Uri,
+    body::Incoming,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use hyper_util::{
@@ -105,6 +106,45 @@ impl Client {
         self.call(Method::POST, path, headers, body).await
     }
 
+    /// Sends JSON and hears every line of the answer as it comes. There is no deadline: the work
+    /// behind it may take as long as it takes.
+    ///
+    /// # Errors
+    /// When the service cannot be reached, refuses, or breaks off; one line.
+    pub async fn post_lines(
+        &self,
+        path: &str,
+        body: &Value,
+        mut hear: impl FnMut(&[u8]),
+    ) -> Result<()> {
+        let body = Bytes::from(serde_json::to_vec(body).context("the request is no JSON")?);
+        let request = self.request(&Method::POST, path, &[], body)?;
+        let answer = self.send_request(request).await?;
+        let status = answer.status();
+        let mut body = answer.into_body();
+        let mut buffer = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame =
+                frame.map_err(|error| anyhow!("the answer broke off: {}", cause(&error)))?;
+            if let Some(data) = frame.data_ref() {
+                buffer.extend_from_slice(data);
+            }
+            if status.is_success() {
+                while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+                    hear(&buffer[..end]);
+                    buffer.drain(..=end);
+                }
+            }
+            if buffer.len() > MAX_ANSWER_BYTES {
+                bail!("the answer is too large");
+            }
+        }
+        if !status.is_success() {
+            return Err(refused(Method::POST, path, status, &buffer).into());
+        }
+        Ok(())
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -132,6 +172,23 @@ impl Client {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<(StatusCode, Bytes)> {
+        let request = self.request(method, path, headers, body)?;
+        let answer = self.send_request(request).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES)
+            .collect()
+            .await
+            .map_err(|error| anyhow!("the answer broke off: {}", cause(&*error)))?;
+        Ok((status, body.to_bytes()))
+    }
+
+    fn request(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base_url))
@@ -143,18 +200,14 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body)).context("the request makes no sense")?;
-        let answer = self
-            .http
+        request.body(Full::new(body)).context("the request makes no sense")
+    }
+
+    async fn send_request(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
+        self.http
             .request(request)
             .await
-            .map_err(|error| anyhow!("cannot reach {}: {}", self.base_url, cause(&error)))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES)
-            .collect()
-            .await
-            .map_err(|error| anyhow!("the answer broke off: {}", cause(&*error)))?;
-        Ok((status, body.to_bytes()))
+            .map_err(|error| anyhow!("cannot reach {}: {}", self.base_url, cause(&error)))
     }
 }
 

@@ -1,4 +1,21 @@
-//! Assembles the services; the only crate that knows them all.
+//! Assembles: the only crate that knows all others. It holds no business rule.
 
+pub mod config;
+pub mod cli;
+pub mod exit;
+pub mod telemetry;
+pub mod folder;
+pub mod founding;
+pub mod assemble;
+pub mod health;
+pub mod admin;
+pub mod progress;
+pub mod observe;
+pub mod server;
+pub mod verify;
+pub mod backup;
+pub mod replay_report;
+pub mod service;
 pub mod client;
 pub mod import;
+pub mod operator;

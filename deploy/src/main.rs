@@ -6,6 +6,5 @@ use clap::Parser;
 use deploy::config::Cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    deploy::cli::run(cli)
+    deploy::cli::run(Cli::parse())
 }

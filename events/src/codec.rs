@@ -329,3 +329,7 @@ impl PersonalVisitor for Stamp {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

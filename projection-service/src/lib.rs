@@ -19,3 +19,7 @@ pub mod replay;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod world;

@@ -131,3 +131,7 @@ pub fn all() -> Result<ReadModels, BadTable> {
         ],
     )
 }
+
+#[cfg(test)]
+#[path = "models_tests.rs"]
+mod tests;

@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 
 use events::{
+    CrmEvent,
+    access::UserEvent,
+    customers::{AccountEvent, ConnectionEvent, ContactEvent},
     ids::Category,
     personal::Personal,
+    sales::{OpportunityEvent, QuoteEvent},
     values::{Change as FieldChange, Day},
 };
 use schemars::JsonSchema;
@@ -150,23 +154,69 @@ pub trait Record: Serialize + DeserializeOwned + Sized {
     fn columns(&self) -> Vec<Value>;
 }
 
-/// The order in which the events of one stream hold in business time: what happened before the
-/// record began counts from its beginning, and later records win on the same instant.
+/// The order in which the events of one stream hold in business time.
 ///
-/// Folding the events of a stream in this order, up to an instant, gives the record in the
-/// effective sense.
+/// What happened before the record began counts from its beginning, and later records win on the
+/// same instant. Beginnings and ends (won, lost, opened again, ..) stay in the order in which they
+/// were recorded: each was decided on the state that the one before it had made, so a deal that is
+/// opened again and won anew stays won, whatever day is given for it. Folding those events that
+/// had happened by a moment, in this order, gives the record in the effective sense.
 #[must_use]
 pub fn business_order<'a>(facts: &[Fact<'a>]) -> Vec<Fact<'a>> {
     let begin = facts.iter().min_by_key(|fact| fact.position()).map(Fact::effective_at);
     let mut ordered = facts.to_vec();
     ordered.sort_by_key(|fact| (Some(fact.effective_at()).max(begin), fact.position()));
+    let turns: Vec<_> =
+        (0_usize..).zip(&ordered).filter(|(_, f)| is_turn(f.event())).map(|(i, _)| i).collect();
+    let mut as_recorded: Vec<_> = turns.iter().filter_map(|i| ordered.get(*i).copied()).collect();
+    as_recorded.sort_by_key(Fact::position);
+    for (index, fact) in turns.into_iter().zip(as_recorded) {
+        if let Some(place) = ordered.get_mut(index) {
+            *place = fact;
+        }
+    }
     ordered
+}
+
+/// Whether an event can only follow what was recorded just before it in its stream.
+const fn is_turn(event: &CrmEvent) -> bool {
+    match event {
+        CrmEvent::Account(event) => matches!(
+            event,
+            AccountEvent::Deactivated(_)
+                | AccountEvent::Reactivated(_)
+                | AccountEvent::PrimaryContactSet(_)
+                | AccountEvent::PrimaryContactReplaced(_)
+                | AccountEvent::PrimaryContactCleared(_)
+        ),
+        CrmEvent::Contact(event) => {
+            matches!(event, ContactEvent::Deactivated(_) | ContactEvent::Reactivated(_))
+        }
+        CrmEvent::Connection(event) => {
+            matches!(event, ConnectionEvent::Ended(_) | ConnectionEvent::Reinstated(_))
+        }
+        CrmEvent::Opportunity(event) => matches!(
+            event,
+            OpportunityEvent::Won(_) | OpportunityEvent::Lost(_) | OpportunityEvent::Reopened(_)
+        ),
+        CrmEvent::User(event) => matches!(event, UserEvent::Disabled(_) | UserEvent::Enabled(_)),
+        // Lines, prices and revisions build on each other.
+        CrmEvent::Quote(event) => {
+            !matches!(event, QuoteEvent::Started(_) | QuoteEvent::OwnerAssigned(_))
+        }
+        CrmEvent::ConnectionRole(_)
+        | CrmEvent::Order(_)
+        | CrmEvent::Note(_)
+        | CrmEvent::Token(_)
+        | CrmEvent::Organization(_)
+        | CrmEvent::Numbering(_) => false,
+    }
 }
 
 /// What cannot be: a row that a projector wrote and cannot read.
 #[must_use]
-pub fn damaged(table: &'static Table, what: impl ToString) -> ProjectError {
-    ProjectError::Damaged { table: table.name, what: what.to_string() }
+pub fn damaged(table: &'static Table, what: impl Into<String>) -> ProjectError {
+    ProjectError::Damaged { table: table.name, what: what.into() }
 }
 
 /// The value of a column.
@@ -181,7 +231,7 @@ pub fn cell<'r>(
     table
         .index_of(column)
         .and_then(|index| row.get(index))
-        .ok_or_else(|| damaged(table, format_args!("no column `{column}`")))
+        .ok_or_else(|| damaged(table, format!("no column `{column}`")))
 }
 
 /// Reads the JSON document of a row.
@@ -193,7 +243,7 @@ pub fn document<T: DeserializeOwned>(table: &'static Table, row: &Row) -> Result
     let text = text.ok_or_else(|| damaged(table, "the document is no text"))?;
     serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        damaged(table, format_args!("the document is unreadable at {line}:{column}"))
+        damaged(table, format!("the document is unreadable at {line}:{column}"))
     })
 }
 
@@ -306,3 +356,7 @@ pub(crate) use record_projector;
 pub fn version_value(version: events::Version) -> Value {
     Value::Int(i64::try_from(version.0).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

@@ -1,1 +1,285 @@
-//! Tests.
+//! A read side on real files: rebuilt, compared, switched, cancelled, restarted.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use events::Position;
+use rusqlite::Connection;
+use sqlx::{Row, SqlitePool};
+use tokio::{sync::watch, time::timeout};
+
+use super::{Phase, ReplayError, ReplayProgress, Report};
+use crate::{
+    compare::Verdict,
+    follow::{Progress, Status},
+    models::ReadModels,
+    read_side::{ReadSide, Settings},
+    testing::{Op, Script, Scripted, TestLog, busy},
+};
+
+fn settings(folder: &Path, log: &TestLog, script: Script) -> Settings {
+    versioned(folder, log, script, 1)
+}
+
+fn versioned(folder: &Path, log: &TestLog, script: Script, version: u32) -> Settings {
+    let models = ReadModels::new(version, vec![Box::new(Scripted(script))]).unwrap();
+    Settings {
+        folder: folder.to_owned(),
+        models: Arc::new(models),
+        log: log.log(),
+        cache_bytes: 100_000,
+        connections: 2,
+    }
+}
+
+async fn until(side: &ReadSide, is_so: impl FnMut(&Progress) -> bool) -> Progress {
+    let mut progress = side.progress();
+    let waiting = timeout(Duration::from_secs(20), progress.wait_for(is_so));
+    waiting.await.unwrap().unwrap().clone()
+}
+
+async fn at(side: &ReadSide, position: u64) {
+    until(side, |progress| progress.position.0 >= position).await;
+}
+
+fn never() -> watch::Receiver<bool> {
+    watch::channel(false).1
+}
+
+async fn replay(side: &ReadSide) -> Result<Report, ReplayError> {
+    side.replay(&|_| {}, never()).await
+}
+
+async fn position_in(pool: &SqlitePool) -> i64 {
+    sqlx::query("select position from checkpoint").fetch_one(pool).await.unwrap().get(0)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("read-") && name.ends_with(".db"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_rebuild_equals_the_live_rows_while_the_log_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(2_000).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 2_001).await;
+
+    let writer = async {
+        for _ in 0..300 {
+            log.append(3).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let (report, ()) = tokio::join!(replay(&side), writer);
+    let report = report.unwrap();
+    assert!(report.is_equal());
+    assert_eq!(report.tables.len(), 3);
+    for table in &report.tables {
+        assert_eq!(table.verdict, Verdict::Equal);
+        assert_eq!(table.old, table.new);
+        assert!(table.new.rows > 0);
+    }
+    assert_eq!((report.old, report.new), (1, 2));
+
+    at(&side, 2_901).await;
+    let live = side.live();
+    assert_eq!(live.number, 2);
+    assert_eq!(position_in(&live.pool).await, 2_901);
+    drop(live);
+    side.close().await;
+}
+
+#[tokio::test]
+async fn readers_finish_on_the_old_rows_which_go_with_the_last_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(100).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 101).await;
+    let old = side.live();
+    replay(&side).await.unwrap();
+    assert_eq!(position_in(&old.pool).await, 101);
+    assert_eq!(files(folder.path()), ["read-1.db", "read-2.db"]);
+
+    let pool = old.pool.clone();
+    drop(old);
+    timeout(Duration::from_secs(20), pool.close_event()).await.unwrap();
+    side.close().await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    assert_eq!(files(folder.path()), ["read-2.db"]);
+    side.close().await;
+}
+
+#[tokio::test]
+async fn a_planted_difference_is_found_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(3_000).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 3_001).await;
+    let vandal = Connection::open(side.live().path).unwrap();
+    vandal.execute("update thing set amount = amount + 1 where from_position = 2000", []).unwrap();
+    let changed = vandal.changes();
+    vandal
+        .execute("delete from line where position = (select max(position) from line)", [])
+        .unwrap();
+    vandal.execute("insert into tally (id, count) values (777, 1)", []).unwrap();
+    assert!(changed > 0);
+
+    let report = replay(&side).await.unwrap();
+    assert!(!report.is_equal());
+    let different = |name| {
+        let table = report.tables.iter().find(|table| table.table == name).unwrap();
+        let Verdict::Different(difference) = &table.verdict else { unreachable!() };
+        assert_ne!(table.old.digest, table.new.digest);
+        difference.clone()
+    };
+    let thing = different("thing");
+    assert_eq!(thing.what, "different in amount");
+    assert!(thing.key.contains("from_position 2000"), "{}", thing.key);
+    assert!(thing.key.contains("kind (text of "), "{}", thing.key);
+    assert_eq!(different("line").what, "only in the new generation");
+    let tally = different("tally");
+    assert_eq!((&*tally.key, &*tally.what), ("id 777", "only in the old generation"));
+
+    assert!(replay(&side).await.unwrap().is_equal());
+    side.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_rebuild_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(9_000).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 9_001).await;
+    let (cancel, cancelled) = watch::channel(false);
+    let tell = |progress: ReplayProgress| {
+        if progress.phase == Phase::Indexing {
+            cancel.send_replace(true);
+        }
+    };
+    let outcome = side.replay(&tell, cancelled).await;
+    assert!(matches!(outcome, Err(ReplayError::Cancelled)));
+    assert_eq!(side.live().number, 1);
+
+    side.close().await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 9_001).await;
+    let report = replay(&side).await.unwrap();
+    assert!(report.is_equal());
+    assert_eq!((report.new, report.events), (2, 0));
+    assert_eq!(report.position, Position(9_001));
+    side.close().await;
+}
+
+#[tokio::test]
+async fn only_one_rebuild_runs_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(500).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let (first, second) = tokio::join!(replay(&side), replay(&side));
+    assert!(first.is_ok());
+    assert!(matches!(second, Err(ReplayError::Busy)));
+    side.close().await;
+}
+
+#[tokio::test]
+async fn an_event_that_stops_a_rebuild_leaves_the_live_rows_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(200).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 201).await;
+    side.close().await;
+    let poisoned: Script =
+        Arc::new(|position| if position.0 == 150 { vec![Op::Damage] } else { busy(position) });
+    let side = ReadSide::open(settings(folder.path(), &log, poisoned)).await.unwrap();
+    let outcome = replay(&side).await;
+    let Err(ReplayError::Stopped(stop)) = outcome else { unreachable!() };
+    assert_eq!((stop.position, stop.code), (Position(150), "row.damaged"));
+    assert_eq!(side.live().number, 1);
+    log.append(10).await;
+    at(&side, 211).await;
+    side.close().await;
+}
+
+#[tokio::test]
+async fn rows_of_another_shape_are_made_again_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(200).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 201).await;
+    side.close().await;
+
+    let newer = versioned(folder.path(), &log, Arc::new(busy), 2);
+    let side = ReadSide::open(newer).await.unwrap();
+    assert_eq!(side.live().number, 2);
+    assert!(!side.status().is_ready());
+    let progress = until(&side, Progress::is_ready).await;
+    assert_eq!((progress.position, progress.lag()), (Position(201), 0));
+    assert_eq!(files(folder.path()), ["read-2.db"]);
+    side.close().await;
+}
+
+#[tokio::test]
+async fn rows_of_another_log_are_made_again_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(200).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 201).await;
+    side.close().await;
+
+    let restored = TestLog::founded().await;
+    restored.append(50).await;
+    let side = ReadSide::open(settings(folder.path(), &restored, Arc::new(busy))).await.unwrap();
+    until(&side, Progress::is_ready).await;
+    let live = side.live();
+    assert_eq!((live.number, position_in(&live.pool).await), (2, 51));
+    drop(live);
+    side.close().await;
+}
+
+#[tokio::test]
+async fn the_read_side_ends_when_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(20).await;
+    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    at(&side, 21).await;
+    let (wish, wished) = watch::channel(false);
+    let running = {
+        let side = side.clone();
+        tokio::spawn(async move { side.run(wished).await })
+    };
+    wish.send_replace(true);
+    timeout(Duration::from_secs(20), running).await.unwrap().unwrap();
+    assert_eq!(side.status().status, Status::Ended);
+    assert!(matches!(replay(&side).await, Err(ReplayError::Ended)));
+}
+
+#[tokio::test]
+async fn an_event_that_stops_the_live_rows_is_told_with_its_position() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = TestLog::founded().await;
+    log.append(20).await;
+    let poisoned: Script =
+        Arc::new(|position| if position.0 == 15 { vec![Op::Panic] } else { busy(position) });
+    let side = ReadSide::open(settings(folder.path(), &log, poisoned)).await.unwrap();
+    let progress = until(&side, |progress| matches!(progress.status, Status::Stopped(_))).await;
+    let Status::Stopped(stop) = &progress.status else { unreachable!() };
+    assert_eq!((stop.position, stop.code), (Position(15), "projector.panicked"));
+    assert_eq!(progress.position, Position(14));
+    assert!(!progress.is_ready());
+    side.close().await;
+}

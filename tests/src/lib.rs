@@ -1,5 +1,11 @@
 //! The harness: what every test from outside shares.
 
 mod reference;
+mod http;
+mod annals;
+mod process;
 
-pub use reference::reference_data;
+pub use annals::Annals;
+pub use http::{Accepted, Answer, Http};
+pub use process::{Process, annals, binary};
+pub use reference::{project_root, reference_data};

@@ -2,6 +2,12 @@
 
 use std::{env, fs::OpenOptions, io::Write, path::PathBuf};
 
+/// The root of the project.
+#[must_use]
+pub fn project_root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
 /// The folder `set` of the reference data named by `ANNALS_DATA`, for the test of that name.
 ///
 /// Where it is missing, the test is counted as skipped: `tests/run.sh` names a file in

@@ -1,6 +1,10 @@
 //! Sends commands in batches, a few at a time, and gives the answers in the order of the rows.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -16,8 +20,29 @@ use super::{
 const TRIES: u32 = 7;
 /// The pause before the second try; each further one is twice as long (about 12 s in all).
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// A request is closed before its rows exceed this, whatever the number of its commands.
-const MAX_BATCH_BYTES: usize = 512 * 1024;
+/// The largest request, in bytes of JSON: a quarter of what the service takes.
+const MAX_BATCH_BYTES: usize = command_service::http::MAX_LIST_BODY / 4;
+
+/// How many bytes a command takes in a request; none where it fits into no request at all.
+pub(super) fn size_of(item: &Value) -> Option<usize> {
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, item).ok()?;
+    // The comma after it, and the brackets around the list.
+    Some(counter.0 + 1).filter(|bytes| *bytes + 2 <= MAX_BATCH_BYTES)
+}
+
+struct Counter(usize);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A row whose command is on its way.
 pub(super) struct PendingRow {
@@ -57,14 +82,15 @@ impl<S: CommandSink> Batches<S> {
         }
     }
 
-    pub(super) fn push(&mut self, item: Value, row: PendingRow) {
-        self.bytes += row.row.values.iter().map(String::len).sum::<usize>();
-        self.items.push(item);
-        self.rows.push(row);
+    /// Whether a command of that many bytes still fits into the batch.
+    pub(super) const fn has_room(&self, bytes: usize) -> bool {
+        self.items.len() < self.size && self.bytes + bytes + 2 <= MAX_BATCH_BYTES
     }
 
-    pub(super) const fn is_full(&self) -> bool {
-        self.items.len() >= self.size || self.bytes >= MAX_BATCH_BYTES
+    pub(super) fn push(&mut self, item: Value, bytes: usize, row: PendingRow) {
+        self.bytes += bytes;
+        self.items.push(item);
+        self.rows.push(row);
     }
 
     /// Sends what has come together; gives the answers of earlier batches as far as room is needed.

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    batch::{Batches, PendingRow, Settled},
+    batch::{Batches, PendingRow, Settled, size_of},
     field::Remark,
     lookup::Index,
     plan::{Plan, PlannedStep, natural_key},
@@ -35,6 +35,13 @@ pub(super) struct Import<'a> {
     pub(super) report: Box<dyn Write + Send>,
     pub(super) bar: ProgressBar,
     pub(super) summary: StepSummary,
+}
+
+/// A row whose command can be sent.
+struct Ready {
+    item: Value,
+    bytes: usize,
+    pending: PendingRow,
 }
 
 /// What one pass remembers of the rows before.
@@ -79,19 +86,18 @@ impl Import<'_> {
                     self.refuse(step, &reject, &refusal)?;
                 }
                 Ok(row) => {
-                    if let Some((item, pending)) = self.prepare(step, row, &mut seen)? {
-                        batches.push(item, pending);
+                    let Some(ready) = self.prepare(step, row, &mut seen)? else { continue };
+                    if !batches.has_room(ready.bytes) {
+                        stopped = *stop.borrow();
+                        if stopped {
+                            break;
+                        }
+                        let settled = batches.send().await?;
+                        self.settle_all(step, settled)?;
+                        self.bar.set_position(before + table.bytes_read());
                     }
+                    batches.push(ready.item, ready.bytes, ready.pending);
                 }
-            }
-            if batches.is_full() {
-                stopped = *stop.borrow();
-                if stopped {
-                    break;
-                }
-                let settled = batches.send().await?;
-                self.settle_all(step, settled)?;
-                self.bar.set_position(before + table.bytes_read());
             }
         }
         if !stopped {
@@ -106,12 +112,7 @@ impl Import<'_> {
     }
 
     /// The command of a row, unless the row is skipped or refused.
-    fn prepare(
-        &mut self,
-        step: &PlannedStep,
-        row: Row,
-        seen: &mut Seen,
-    ) -> Result<Option<(Value, PendingRow)>> {
+    fn prepare(&mut self, step: &PlannedStep, row: Row, seen: &mut Seen) -> Result<Option<Ready>> {
         let cells = step.cells(&row);
         if !step.applies(cells) {
             self.summary.skipped += 1;
@@ -132,9 +133,9 @@ impl Import<'_> {
         let mut pending = PendingRow { row, record: None, keys };
         let mut remarks = Vec::new();
         match self.command(step, &mut pending, seen, &mut remarks) {
-            Ok(item) => {
+            Ok((item, bytes)) => {
                 self.summary.remark(remarks);
-                Ok(Some((item, pending)))
+                Ok(Some(Ready { item, bytes, pending }))
             }
             Err(refusal) => {
                 self.refuse_pending(step, &pending, &refusal)?;
@@ -149,7 +150,7 @@ impl Import<'_> {
         pending: &mut PendingRow,
         seen: &mut Seen,
         remarks: &mut Vec<Remark>,
-    ) -> Result<Value, RowRefusal> {
+    ) -> Result<(Value, usize), RowRefusal> {
         let row = &pending.row;
         let id = step.record_id(row, &self.plan.files[&step.file].sha256)?;
         if let Some(first) = seen.records.insert(id, row.number) {
@@ -165,7 +166,11 @@ impl Import<'_> {
             let detail = format!("the row was refused by the step `{creator}`");
             return Err(RowRefusal::new("command.not_tried", detail));
         }
-        step.item(row, id, (&self.zone, &self.index), remarks)
+        let item = step.item(row, id, (&self.zone, &self.index), remarks)?;
+        match size_of(&item) {
+            Some(bytes) => Ok((item, bytes)),
+            None => Err(RowRefusal::new("import.too_long", "the row is too large for one request")),
+        }
     }
 
     fn settle_all(&mut self, step: &PlannedStep, settled: Settled) -> Result<()> {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use events::values::Zone;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use super::{
     pass::Import,
     plan::{Plan, PlannedStep},
     rejects::Rejects,
-    report::{Outcome, StepSummary, Summary},
+    report::{Outcome, StepSummary, Summary, Unfinished},
     sink::CommandSink,
 };
 
@@ -46,8 +46,8 @@ pub struct ImportOptions {
     pub stop: Option<watch::Receiver<bool>>,
     /// Where each refused row is told; by default stderr.
     pub report: Option<Box<dyn Write + Send>>,
-    /// Whether to draw a progress bar on stderr; without a terminal it hides by itself.
-    pub progress: bool,
+    /// Whether to do without the progress bar on stderr; without a terminal it hides by itself.
+    pub quiet: bool,
 }
 
 /// An import whose mapping and files make sense; nothing was sent yet.
@@ -85,11 +85,11 @@ pub async fn run<S: CommandSink>(options: ImportOptions, sink: &S) -> Result<Sum
 }
 
 impl Prepared {
-    /// Sends the commands. What is wrong with single rows is counted and told; what ends the
-    /// import early is the summary's outcome.
+    /// Sends the commands. What is wrong with single rows is counted and told.
     ///
     /// # Errors
-    /// When the organisation's zone cannot be asked, or the refused rows cannot be written.
+    /// [`Unfinished`] when it was stopped, or the service could not be reached any more; others
+    /// when the organisation's zone cannot be asked, or the refused rows cannot be written.
     pub async fn run<S: CommandSink>(self, sink: &S) -> Result<Summary> {
         let Self { plan, zone, rejects, options } = self;
         let zone = match zone {
@@ -105,7 +105,7 @@ impl Prepared {
             rejects,
             missing: HashMap::new(),
             report: options.report.unwrap_or_else(|| Box::new(io::stderr())),
-            bar: bar(&plan, options.progress),
+            bar: bar(&plan, options.quiet),
             summary: StepSummary::default(),
             plan: &plan,
         };
@@ -126,11 +126,18 @@ impl Prepared {
         import.bar.finish_and_clear();
         import.rejects.finish()?;
         let unused = plan.files.iter().map(|(name, file)| (name.clone(), file.unused.clone()));
-        Ok(Summary { steps, unused_columns: unused.collect(), outcome })
+        let summary = Summary { steps, unused_columns: unused.collect(), outcome };
+        if matches!(summary.outcome, Outcome::Complete) {
+            return Ok(summary);
+        }
+        for step in &summary.steps {
+            writeln!(import.report, "{step}").context("cannot tell what was done")?;
+        }
+        Err(Unfinished(summary).into())
     }
 }
 
-/// Ctrl-C stops between two requests; a second one ends the process as usual.
+/// Ctrl-C stops between two requests: what is under way has a deadline and is waited for.
 fn stop_on_interrupt() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
@@ -141,8 +148,8 @@ fn stop_on_interrupt() -> watch::Receiver<bool> {
     receiver
 }
 
-fn bar(plan: &Plan, visible: bool) -> ProgressBar {
-    if !visible {
+fn bar(plan: &Plan, quiet: bool) -> ProgressBar {
+    if quiet {
         return ProgressBar::hidden();
     }
     let size = |step: &PlannedStep| {

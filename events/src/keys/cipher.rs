@@ -34,14 +34,28 @@ pub(super) fn random_nonce() -> Result<[u8; 12], KeyError> {
     Ok(nonce)
 }
 
-/// Everything a sealed value is bound to, fixed lengths first.
-fn associated_data(log: LogId, event: EventId, key: KeyId, path: &str) -> Aad<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(48 + path.len());
-    bytes.extend_from_slice(log.0.as_bytes());
-    bytes.extend_from_slice(event.0.as_bytes());
-    bytes.extend_from_slice(key.0.as_bytes());
-    bytes.extend_from_slice(path.as_bytes());
-    Aad::from(bytes)
+/// Room for what a value is bound to: three ids and a field path. Longer paths go to the heap.
+const ROOM: usize = 48 + 80;
+
+/// Calls `f` with everything a sealed value is bound to, fixed lengths first.
+fn with_associated_data<T>(
+    log: LogId,
+    event: EventId,
+    key: KeyId,
+    path: &str,
+    f: impl FnOnce(Aad<&[u8]>) -> T,
+) -> T {
+    let parts = [log.0.as_bytes(), event.0.as_bytes(), key.0.as_bytes(), path.as_bytes()];
+    let mut room = [0; ROOM];
+    let mut length = 0;
+    for part in parts {
+        let Some(place) = room.get_mut(length..length + part.len()) else {
+            return f(Aad::from(parts.concat().as_slice()));
+        };
+        place.copy_from_slice(part);
+        length += part.len();
+    }
+    f(Aad::from(&room[..length]))
 }
 
 /// Seals `value` in place.
@@ -53,10 +67,11 @@ pub(super) fn seal(
     nonce: [u8; 12],
     mut value: Vec<u8>,
 ) -> Result<Sealed, KeyError> {
-    let data = associated_data(log, origin.event, id, &origin.path);
     value.reserve_exact(AES_256_GCM.tag_len());
-    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), data, &mut value)
-        .map_err(|_| KeyError::NoPlace)?;
+    with_associated_data(log, origin.event, id, &origin.path, |data| {
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), data, &mut value)
+    })
+    .map_err(|_| KeyError::NoPlace)?;
     Ok(Sealed { key: id, nonce, ciphertext: value, origin: Some(origin) })
 }
 
@@ -66,10 +81,12 @@ pub(super) fn open<'a>(
     log: LogId,
     sealed: &'a mut Sealed,
 ) -> Result<&'a [u8], KeyError> {
-    let origin = sealed.origin.as_ref().ok_or(KeyError::NoPlace)?;
-    let data = associated_data(log, origin.event, sealed.key, &origin.path);
-    let nonce = Nonce::assume_unique_for_key(sealed.nonce);
-    let value =
-        key.open_in_place(nonce, data, &mut sealed.ciphertext).map_err(|_| KeyError::Forged)?;
+    let Sealed { key: id, nonce, ciphertext, origin } = sealed;
+    let origin = origin.as_ref().ok_or(KeyError::NoPlace)?;
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let value = with_associated_data(log, origin.event, *id, &origin.path, |data| {
+        key.open_in_place(nonce, data, ciphertext)
+    })
+    .map_err(|_| KeyError::Forged)?;
     Ok(value)
 }

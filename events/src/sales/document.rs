@@ -8,7 +8,10 @@ use crate::{
     customers::{FreightTerms, PaymentTerms},
     envelope::Version,
     ids::RecordRef,
-    money::{AmountError, Currency, Money, Percent, Quantity, UnitPrice, extend},
+    money::{
+        AmountError, Currency, Money, Percent, Quantity, UnitPrice, extend, extend_less_amount,
+        extend_less_share,
+    },
     values::Line,
 };
 
@@ -108,14 +111,23 @@ fn discount_of(base: Money, discount: Option<Discount>) -> Result<Money, Pricing
 }
 
 impl DocumentLine {
-    /// `quantity × unit price` less the line's discount.
+    /// `quantity × unit price` less the line's discount: rounded once, at the end (rule G9).
     ///
     /// # Errors
     /// When the line cannot be priced in that currency.
     pub fn net(&self, currency: Currency) -> Result<Money, PricingError> {
-        let gross = extend(self.quantity, self.unit_price, currency)?;
-        let off = discount_of(gross, self.discount)?;
-        Ok(Money::new(i128::from(gross.minor()) - i128::from(off.minor()), currency)?)
+        let Self { quantity, unit_price, .. } = *self;
+        match self.discount {
+            None => Ok(extend(quantity, unit_price, currency)?),
+            Some(Discount::Percent(off)) => {
+                Ok(extend_less_share(quantity, unit_price, off, currency)?)
+            }
+            Some(Discount::Amount(off)) => {
+                // It may take off all there is to be seen: the gross as it is shown, rounded.
+                discount_of(extend(quantity, unit_price, currency)?, self.discount)?;
+                Ok(extend_less_amount(quantity, unit_price, off)?)
+            }
+        }
     }
 }
 
@@ -179,3 +191,7 @@ pub struct Prefill {
     /// The version of that record.
     pub from_version: Version,
 }
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

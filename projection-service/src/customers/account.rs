@@ -216,3 +216,7 @@ impl Record for AccountRecord {
         ]
     }
 }
+
+#[cfg(test)]
+#[path = "account_tests.rs"]
+mod tests;

@@ -240,3 +240,7 @@ impl Projector for Connections {
         Ok(changes)
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -299,3 +299,7 @@ fn around_sides(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "timeline_tests.rs"]
+mod tests;

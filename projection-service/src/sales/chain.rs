@@ -275,3 +275,7 @@ fn of_order(order: &OrderRecord) -> Document {
         created_at: order.created_at.micros(),
     }
 }
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use events::{
     ids::{ContactId, CustomerRef, Principal, RecordRef},
-    money::{Currency, Money, Percent},
+    money::Currency,
     values::Day,
 };
-use uuid::Uuid;
 
-use super::chain_fact::{Booking, ChainFact, Deal, Moved, Offer};
+use super::{chain_fact::ChainFact, chain_state::Chain};
 
 /// In which state an amount is, as a dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +86,7 @@ impl Measures {
     }
 
     /// Both together. Amounts stay far below the limit of an `i64`.
-    fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         self.zip(other, i64::saturating_add)
     }
 
@@ -123,7 +122,8 @@ fn difference(after: &Worth, before: &Worth) -> Worth {
 /// The steps of a chain's worth over business time, from all facts that are known.
 ///
 /// What happened before its document began counts from that beginning; on the same instant the
-/// later record wins.
+/// later record wins. Whether a deal is open and a quote active goes by the order of recording
+/// (see [`crate::record::business_order`]).
 pub(super) fn steps(facts: &[ChainFact]) -> Steps {
     let begins: BTreeMap<RecordRef, (i64, i64)> = facts
         .iter()
@@ -162,214 +162,4 @@ pub(super) fn corrections(before: &Steps, after: &Steps) -> Steps {
         .collect();
     corrections.retain(|_, worth| !worth.is_empty());
     corrections
-}
-
-/// How an opportunity ended.
-#[derive(Clone, Copy, Debug)]
-enum Ending {
-    Won { actual: Money, on: Day },
-    Lost { on: Day },
-}
-
-#[derive(Debug)]
-struct Quoted {
-    offer: Offer,
-    /// The total that is before the customer.
-    live: Option<Money>,
-}
-
-/// A chain at one moment of business time.
-#[derive(Debug, Default)]
-struct Chain {
-    deal: Option<(Deal, Option<Ending>)>,
-    quotes: BTreeMap<Uuid, Quoted>,
-    orders: BTreeMap<Uuid, Booking>,
-}
-
-impl Chain {
-    fn apply(&mut self, fact: &ChainFact) {
-        let id = fact.document.id;
-        match &fact.moved {
-            Moved::Opened(deal) => self.deal = Some((deal.clone(), None)),
-            Moved::Offered(offer) => {
-                self.quotes.insert(id, Quoted { offer: offer.clone(), live: None });
-            }
-            Moved::Ordered(booking) => {
-                self.orders.insert(id, booking.clone());
-            }
-            Moved::Active(total) => self.set_live(id, Some(*total)),
-            Moved::Withdrawn => self.set_live(id, None),
-            Moved::Owner(owner) => self.set_owner(id, *owner),
-            moved => {
-                if let Some((deal, ending)) = &mut self.deal {
-                    apply_to_deal(deal, ending, moved);
-                }
-            }
-        }
-    }
-
-    fn set_live(&mut self, quote: Uuid, total: Option<Money>) {
-        if let Some(quoted) = self.quotes.get_mut(&quote) {
-            quoted.live = total;
-        }
-    }
-
-    fn set_owner(&mut self, document: Uuid, owner: Principal) {
-        if let Some(quoted) = self.quotes.get_mut(&document) {
-            quoted.offer.owner = owner;
-        } else if let Some(booking) = self.orders.get_mut(&document) {
-            booking.owner = owner;
-        } else if let Some((deal, _)) = &mut self.deal {
-            deal.owner = owner;
-        }
-    }
-
-    /// The active quote that counts: the highest, those in the deal's own currency first.
-    fn best_quote(&self) -> Option<(&Offer, Money)> {
-        let own = self.deal.as_ref().map(|(deal, _)| deal.currency);
-        self.quotes
-            .values()
-            .filter_map(|quoted| Some((&quoted.offer, quoted.live?)))
-            .max_by_key(|(_, total)| (Some(total.currency()) == own, total.minor()))
-    }
-
-    fn worth(&self) -> Worth {
-        let mut worth = Worth::new();
-        for booking in self.orders.values() {
-            self.add_order(booking, &mut worth);
-        }
-        match &self.deal {
-            Some((deal, Some(ending))) => add_ending(deal, *ending, &mut worth),
-            Some((deal, None)) if self.orders.is_empty() => self.add_open_deal(deal, &mut worth),
-            None if self.orders.is_empty() => self.add_lone_quote(&mut worth),
-            // An order is further than anything open: the chain counts as booked, once.
-            Some((_, None)) | None => {}
-        }
-        worth
-    }
-
-    fn add_order(&self, booking: &Booking, worth: &mut Worth) {
-        let deal = self.deal.as_ref().map(|(deal, _)| deal);
-        let dimensions = Dimensions {
-            customer: Some(booking.customer),
-            contact: booking.contact,
-            owner: booking.owner,
-            currency: booking.total.currency(),
-            stage: deal.map(|deal| deal.stage.to_string()),
-            period: Some(month(booking.ordered_on)),
-            standing: Standing::Ordered,
-            product: deal.and_then(|deal| deal.product.as_ref()).map(ToString::to_string),
-        };
-        let measures = Measures {
-            booked_count: 1,
-            booked_amount: booking.total.minor(),
-            ..Measures::default()
-        };
-        add(worth, dimensions, measures);
-    }
-
-    fn add_open_deal(&self, deal: &Deal, worth: &mut Worth) {
-        let quote = self.best_quote();
-        let amount = quote.map(|(_, total)| total).or(deal.estimate);
-        let amount = amount.unwrap_or(Money::zero(deal.currency));
-        // Without a probability an estimate is worth nothing yet; a quote is worth half.
-        let by_default = if quote.is_some() { half() } else { Percent::ZERO };
-        let weighted = amount.share(deal.probability.unwrap_or(by_default));
-        let mut dimensions = of_deal(deal, amount.currency(), Standing::Open, deal.close);
-        if let Some((offer, _)) = quote {
-            dimensions.customer = dimensions.customer.or(Some(offer.customer));
-            dimensions.contact = dimensions.contact.or(offer.contact);
-        }
-        add(worth, dimensions, open(amount, weighted));
-    }
-
-    fn add_lone_quote(&self, worth: &mut Worth) {
-        let Some((offer, total)) = self.best_quote() else { return };
-        let dimensions = Dimensions {
-            customer: Some(offer.customer),
-            contact: offer.contact,
-            owner: offer.owner,
-            currency: total.currency(),
-            stage: None,
-            period: None,
-            standing: Standing::Open,
-            product: None,
-        };
-        add(worth, dimensions, open(total, total.share(half())));
-    }
-}
-
-fn apply_to_deal(deal: &mut Deal, ending: &mut Option<Ending>, moved: &Moved) {
-    match moved {
-        Moved::Parties { customer, contact, product } => {
-            customer.apply_to(&mut deal.customer);
-            contact.apply_to(&mut deal.contact);
-            product.apply_to(&mut deal.product);
-        }
-        Moved::Stage(stage) => deal.stage = stage.clone(),
-        Moved::Probability(probability) => deal.probability = *probability,
-        Moved::Estimate(estimate) => deal.estimate = *estimate,
-        Moved::Close(day) => deal.close = *day,
-        Moved::Won { actual, on } => *ending = Some(Ending::Won { actual: *actual, on: *on }),
-        Moved::Lost { on } => *ending = Some(Ending::Lost { on: *on }),
-        Moved::Reopened => *ending = None,
-        // Handled by the chain, which knows the other documents.
-        Moved::Opened(_)
-        | Moved::Offered(_)
-        | Moved::Active(_)
-        | Moved::Withdrawn
-        | Moved::Ordered(_)
-        | Moved::Owner(_) => {}
-    }
-}
-
-fn add_ending(deal: &Deal, ending: Ending, worth: &mut Worth) {
-    match ending {
-        Ending::Won { actual, on } => {
-            let dimensions = of_deal(deal, actual.currency(), Standing::Won, Some(on));
-            let (won_count, won_amount) = (1, actual.minor());
-            add(worth, dimensions, Measures { won_count, won_amount, ..Measures::default() });
-        }
-        Ending::Lost { on } => {
-            let dimensions = of_deal(deal, deal.currency, Standing::Lost, Some(on));
-            add(worth, dimensions, Measures { lost_count: 1, ..Measures::default() });
-        }
-    }
-}
-
-fn of_deal(deal: &Deal, currency: Currency, standing: Standing, day: Option<Day>) -> Dimensions {
-    Dimensions {
-        customer: deal.customer,
-        contact: deal.contact,
-        owner: deal.owner,
-        currency,
-        stage: Some(deal.stage.to_string()),
-        period: day.map(month),
-        standing,
-        product: deal.product.as_ref().map(ToString::to_string),
-    }
-}
-
-fn open(amount: Money, weighted: Money) -> Measures {
-    Measures {
-        open_count: 1,
-        open_amount: amount.minor(),
-        weighted_amount: weighted.minor(),
-        ..Measures::default()
-    }
-}
-
-fn add(worth: &mut Worth, dimensions: Dimensions, measures: Measures) {
-    let sum = worth.entry(dimensions).or_default();
-    *sum = sum.plus(measures);
-}
-
-/// What an active quote is worth when nobody said how likely it is.
-fn half() -> Percent {
-    Percent::new(Percent::HUNDRED.scaled() / 2).unwrap_or(Percent::ZERO)
-}
-
-/// The first day of a day's month.
-fn month(day: Day) -> Day {
-    Day::new(day.date().first_of_month()).unwrap_or(day)
 }

@@ -6,6 +6,7 @@ mod quote_columns;
 mod order;
 mod chain;
 mod chain_fact;
+mod chain_state;
 mod chain_worth;
 mod revenue;
 

@@ -313,3 +313,7 @@ pub fn fold_quote(before: Option<QuoteRecord>, fact: &Fact<'_>) -> Option<QuoteR
         }
     }
 }
+
+#[cfg(test)]
+#[path = "quote_tests.rs"]
+mod tests;

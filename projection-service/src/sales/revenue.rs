@@ -22,7 +22,9 @@ pub static REVENUE_FACTS: Table = Table {
     indexes: &[],
 };
 
-/// The ledger. The revenue as it was known at a position S is the sum of the rows with
+/// The ledger.
+///
+/// The revenue as it was known at a position S is the sum of the rows with
 /// `position <= S` and `business_day <=` the day of S; as it was true on a day D, the sum of the
 /// rows with `business_day <= D`. Amounts are minor units, and are never added across currencies.
 pub static REVENUE_DELTAS: Table = Table {
@@ -143,3 +145,10 @@ fn delta(
     row.extend(measures.all().map(Value::from));
     row.into()
 }
+
+#[cfg(test)]
+#[path = "revenue_tests.rs"]
+mod tests;
+#[cfg(test)]
+#[path = "revenue_law_tests.rs"]
+mod law_tests;

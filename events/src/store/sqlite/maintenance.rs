@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, JoinHandle},
 };
 
@@ -24,6 +24,7 @@ const BOUND_PAGES: i64 = 16 * 1024;
 /// The writer's end: decides when what has to be done.
 pub(super) struct Maintenance {
     wake: mpsc::SyncSender<()>,
+    copying: Arc<Mutex<()>>,
     bound: i64,
 }
 
@@ -36,15 +37,18 @@ impl Maintenance {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         let (wake, woken) = mpsc::sync_channel(1);
+        let copying = Arc::new(Mutex::new(()));
+        let turn = Arc::clone(&copying);
         let work = move || {
             while woken.recv().is_ok() {
+                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Err(failure) = copy(&connection) {
                     shared.stop_after(&failure, "the write-ahead log cannot be copied");
                 }
             }
         };
         let thread = thread::Builder::new().name("annals-log-checkpoints".into()).spawn(work)?;
-        Ok((Self { wake, bound: BOUND_PAGES }, thread))
+        Ok((Self { wake, copying, bound: BOUND_PAGES }, thread))
     }
 
     /// After a commit: wakes the thread when enough waits. True when the writer must help: that is
@@ -65,9 +69,18 @@ impl Maintenance {
         self.bound = size.pages + WAKE_PAGES;
         true
     }
+
+    /// Waits until the thread is done with what it is copying, and keeps it from starting again.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.copying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn copy(connection: &Connection) -> Result<(), Failure> {
     connection.query_row("pragma wal_checkpoint(passive)", [], wal_size)?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "maintenance_tests.rs"]
+mod tests;

@@ -18,6 +18,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::{backup::BackupError, schema::OpenError};
@@ -50,7 +51,12 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     requests: mpsc::Sender<Request>,
     readers: Readers,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    writer: JoinHandle<Connection>,
+    others: Vec<JoinHandle<()>>,
 }
 
 /// How large the log is.
@@ -149,13 +155,12 @@ impl SqliteStore {
     fn start(path: &Path, opened: Opened, clock: Clock, readers: usize) -> Result<Self, OpenError> {
         let Opened { connection, log, state } = opened;
         let shared = Arc::new(Shared::new(log, state.head));
-        let (readers, mut threads) = Readers::start(path, readers)?;
+        let (readers, mut others) = Readers::start(path, readers)?;
         let (maintenance, thread) = Maintenance::start(path, Arc::clone(&shared))?;
-        threads.push(thread);
-        let (requests, thread) =
+        others.push(thread);
+        let (requests, writer) =
             writer::start(connection, state, clock, maintenance, Arc::clone(&shared))?;
-        threads.push(thread);
-        let threads = Mutex::new(threads);
+        let threads = Mutex::new(Some(Threads { writer, others }));
         Ok(Self { path: path.to_owned(), shared, requests, readers, threads })
     }
 
@@ -164,16 +169,20 @@ impl SqliteStore {
     pub async fn shutdown(&self) {
         // A writer that has ended already needs no word.
         self.requests.send(Request::Close).await.ok();
-        self.requests.closed().await;
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(threads) = threads else { return };
+        let Threads { writer, others } = threads;
+        // A thread that panicked has ended, too: its connection is closed already.
+        let last = tokio::task::spawn_blocking(|| writer.join().ok()).await;
         self.shared.published.send_modify(|published| published.is_closed = true);
         self.readers.close();
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let join = move || {
-            for thread in threads {
-                // A thread that panicked has ended too.
+            for thread in others {
                 thread.join().ok();
             }
+            // Whoever closes last copies the write-ahead log and removes it. When two close at the
+            // same moment, neither does.
+            drop(last);
         };
         tokio::task::spawn_blocking(join).await.ok();
     }
@@ -205,9 +214,8 @@ impl SqliteStore {
     /// # Errors
     /// When the file system does not say.
     pub fn size(&self) -> Result<Size, std::io::Error> {
-        let mut wal = self.path.as_os_str().to_owned();
-        wal.push("-wal");
-        let wal = std::fs::metadata(wal).map_or(0, |metadata| metadata.len());
+        let wal = std::fs::metadata(schema::write_ahead_log(&self.path));
+        let wal = wal.map_or(0, |metadata| metadata.len());
         Ok(Size { file: std::fs::metadata(&self.path)?.len(), write_ahead_log: wal })
     }
 
@@ -350,5 +358,16 @@ impl EventFeed for SqliteStore {
 }
 
 #[cfg(test)]
+mod testing;
+
+#[cfg(test)]
 #[path = "laws_tests.rs"]
 mod laws;
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod files;
+
+#[cfg(test)]
+#[path = "faults_tests.rs"]
+mod faults;

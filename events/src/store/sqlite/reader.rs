@@ -224,9 +224,13 @@ fn collect(
     names: &mut StreamNames,
     by_key: &mut Statement<'_>,
 ) -> Result<Vec<Arc<Recorded>>, Failure> {
-    let mut events = Vec::with_capacity(limit.min(4 * 1024));
+    let mut events = Vec::with_capacity(limit.min(64));
     while let Some(row) = rows.next()? {
         events.push(Arc::new(rows::event(row, names, by_key)?));
     }
     Ok(events)
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

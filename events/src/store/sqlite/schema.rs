@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use uuid::Uuid;
 
 use super::super::sequencer::LogState;
@@ -175,11 +175,31 @@ pub(super) fn open(path: &Path, new: Option<LogId>) -> Result<Opened, OpenError>
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     let log = log_id(&connection)?;
-    // What an earlier run wrote may still be on its way to the disk. Before anything is answered
-    // from it, it is made durable: a checkpoint flushes the write-ahead log first.
-    connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+    settle(path, &connection)?;
     let state = state(&connection)?;
     Ok(Opened { connection, log, state })
+}
+
+/// Makes durable what an earlier run wrote, which may still be on its way to the disk: only then may
+/// anything be answered from it. After that the write-ahead log is begun anew, if there is room.
+fn settle(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    match File::open(write_ahead_log(path)) {
+        Ok(file) => file.sync_all()?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    match connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())) {
+        // On a full disk the log can be read, and goes on when there is room again.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Where the write-ahead log of a file is.
+pub(super) fn write_ahead_log(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 /// Makes the tables in one transaction of a rollback journal, so that the header of the file says

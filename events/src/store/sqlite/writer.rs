@@ -28,24 +28,44 @@ const REMEMBERED_STREAMS: usize = 64 * 1024;
 /// How often a group is tried again when another process wrote in between.
 const TRIES: usize = 8;
 
-/// Starts the thread.
+/// Starts the thread. When it has ended it gives the connection back, to be closed last.
 pub(super) fn start(
     connection: Connection,
     state: LogState,
     clock: Clock,
     maintenance: Maintenance,
     shared: Arc<Shared>,
-) -> Result<(mpsc::Sender<Request>, JoinHandle<()>), OpenError> {
+) -> Result<(mpsc::Sender<Request>, JoinHandle<Connection>), OpenError> {
     let (requests, inbox) = mpsc::channel(QUEUE);
     // Tried here once, so that a table that is not as it should be is an error of opening.
     drop(Statements::prepare(&connection)?);
     let work = move || {
-        let Ok(statements) = Statements::prepare(&connection) else { return };
-        let sequencer = Sequencer::new(shared.log, state, REMEMBERED_STREAMS);
-        Writer { statements, sequencer, clock, maintenance, shared }.run(inbox);
+        let mut end = End { shared: Arc::clone(&shared), is_orderly: false };
+        if let Ok(statements) = Statements::prepare(&connection) {
+            let sequencer = Sequencer::new(shared.log, state, REMEMBERED_STREAMS);
+            Writer { statements, sequencer, clock, maintenance, shared }.run(inbox);
+            // It was told to end, or has said why it stopped.
+            end.is_orderly = true;
+        }
+        connection
     };
     let thread = thread::Builder::new().name("annals-log-writer".into()).spawn(work)?;
     Ok((requests, thread))
+}
+
+/// Makes sure that a writer that ends in any other way than it should, by a panic say, is seen.
+struct End {
+    shared: Arc<Shared>,
+    is_orderly: bool,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if !self.is_orderly {
+            let failure = Failure::Broken("the writer of the event log has ended".into());
+            self.shared.stop_after(&failure, "the writer has ended");
+        }
+    }
 }
 
 struct Writer<'c> {
@@ -131,7 +151,11 @@ impl Writer<'_> {
 
     fn maintain(&mut self) {
         let outcome = self.statements.wal_size().and_then(|size| {
-            if self.maintenance.after_commit(size) { self.statements.flush_wal() } else { Ok(size) }
+            if !self.maintenance.after_commit(size) {
+                return Ok(());
+            }
+            let _turn = self.maintenance.turn();
+            self.statements.flush_wal()
         });
         if let Err(failure) = outcome {
             self.shared.stop_after(&failure, "the write-ahead log cannot be copied");

@@ -1,0 +1,142 @@
+//! The data folder: what lies in it, and that one process owns it.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Why a data folder cannot be used. Nothing in it was touched.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another process owns it.
+    #[error("the data folder {0} is in use by another process")]
+    InUse(PathBuf),
+    /// It exists and is something else.
+    #[error("{0} is no data folder: it is not empty and holds no log")]
+    Foreign(PathBuf),
+    /// The file system refused.
+    #[error("the data folder {0} cannot be used: {1}")]
+    Io(PathBuf, #[source] io::Error),
+    /// A file does not hold what it should.
+    #[error("{0} does not hold what it should: {1}")]
+    Damaged(PathBuf, &'static str),
+}
+
+/// An owned data folder. Owned until dropped.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Whether it was made just now.
+    pub is_new: bool,
+    _lock: File,
+}
+
+const LOCK: &str = "annals.lock";
+
+impl Folder {
+    /// Owns the folder at `path`, and makes it where it is not there.
+    ///
+    /// # Errors
+    /// When another process owns it, it holds something else, or the file system refuses.
+    pub fn own(path: &Path) -> Result<Self, FolderError> {
+        let io = |error| FolderError::Io(path.to_owned(), error);
+        let is_new = is_new(path).map_err(io)?;
+        if !is_new && !path.join("log.db").exists() && !path.join(LOCK).exists() {
+            return Err(FolderError::Foreign(path.to_owned()));
+        }
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+        let lock = private().create(true).truncate(false).write(true).open(path.join(LOCK));
+        let lock = lock.map_err(io)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        let is_new = !path.join("log.db").exists();
+        Ok(Self { path: path.to_owned(), is_new, _lock: lock })
+    }
+
+    /// A file of the folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A folder in the folder, made where it is not there.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.file(name);
+        match fs::DirBuilder::new().recursive(true).mode(0o700).create(&path) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(FolderError::Io(path, error)),
+        }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The 32 bytes of a secret file, made by `draw` where it is not there.
+    ///
+    /// # Errors
+    /// When the file system refuses, or the file has another length.
+    pub fn secret(
+        &self,
+        name: &str,
+        draw: impl FnOnce() -> [u8; 32],
+    ) -> Result<[u8; 32], FolderError> {
+        let path = self.file(name);
+        let io = |error| FolderError::Io(path.clone(), error);
+        match File::open(&path) {
+            Ok(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).map_err(io)?;
+                bytes.try_into().map_err(|_| FolderError::Damaged(path, "a key has 32 bytes"))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let secret = draw();
+                write_private(&path, &secret).map_err(io)?;
+                Ok(secret)
+            }
+            Err(error) => Err(io(error)),
+        }
+    }
+}
+
+fn is_new(path: &Path) -> io::Result<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+/// Writes a file of mode 0600 whole and durably, or not at all.
+///
+/// # Errors
+/// The file system's.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let mut file = private().create(true).truncate(true).write(true).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}

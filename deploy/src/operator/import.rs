@@ -1,0 +1,29 @@
+//! `annals import`: lists into commands, by a mapping file.
+
+use crate::{
+    config::{Import, Service},
+    exit::{Code, Exit},
+    import::{self, ImportOptions},
+    operator::print,
+    service::{Connected, Missing},
+};
+
+/// Imports lists.
+///
+/// # Errors
+/// When the mapping or a file cannot be used, the service cannot be reached, or rows were refused.
+pub async fn run(service: &Service, options: Import) -> Result<(), Exit> {
+    let Import { mapping, folder, rejects, target } = options;
+    let options = ImportOptions { mapping, folder, rejects, ..ImportOptions::default() };
+    let prepared = import::prepare(options).map_err(|error| Exit::new(Code::Usage, error))?;
+    let connected = Connected::to(service, &target, Missing::Make).await?;
+    let outcome = prepared.run(&connected.client).await;
+    connected.close().await;
+    let summary = outcome.map_err(Exit::failed)?;
+    print(&summary.to_string());
+    if summary.refused() > 0 {
+        let line = format!("{} rows were refused; the rest was imported", summary.refused());
+        return Err(Exit::new(Code::RowsRefused, line));
+    }
+    Ok(())
+}

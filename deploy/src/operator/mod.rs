@@ -1,0 +1,54 @@
+//! The operator's commands: each a client of the running service.
+
+pub mod import;
+pub mod replay;
+pub mod token;
+pub mod verify;
+pub mod backup;
+pub mod demo;
+
+use std::io::Write;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use crate::{
+    client::Client,
+    exit::{Code, Exit},
+    progress::Line,
+};
+
+/// Runs some long work of the service and shows its progress; answers with what it saw.
+async fn watch_work(client: &Client, path: &str, body: &Value) -> Result<Value, Exit> {
+    let bar = progress_bar();
+    let mut outcome = None;
+    let lines = client.post_lines(path, body, |line| match serde_json::from_slice::<Line>(line) {
+        Ok(Line::Progress { what, done, total }) => {
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.set_message(what);
+        }
+        Ok(Line::Done(seen)) => outcome = Some(Ok(seen)),
+        Ok(Line::Failed(why)) => outcome = Some(Err(Exit::failed(why))),
+        Err(_) => outcome = Some(Err(Exit::failed("the service answered something else"))),
+    });
+    let answered = lines.await;
+    bar.finish_and_clear();
+    answered.map_err(|error| Exit::new(Code::Unreachable, error))?;
+    outcome.unwrap_or_else(|| Err(Exit::failed("the service ended before the work did")))
+}
+
+/// A bar on standard error: events per second and the time that is left. Hidden without a terminal.
+fn progress_bar() -> ProgressBar {
+    let template = "{bar:40} {pos}/{len} {msg}, {per_sec}, {eta} left";
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style)
+}
+
+/// Writes a result to standard output. A closed one is no failure.
+fn print(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}

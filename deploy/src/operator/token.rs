@@ -1,0 +1,108 @@
+//! `annals token`: issue and revoke API tokens. A secret is only ever written to a file.
+
+use std::{fs, path::Path};
+
+use aws_lc_rs::rand;
+use command_service::caller::PresentedToken;
+use events::{access::Scope, ids::TokenId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::print;
+use crate::{
+    client::Client,
+    config::{Service, Token, TokenOperation},
+    exit::{Code, Exit},
+    folder::write_private,
+    service::{Connected, Missing},
+};
+
+/// Issues or revokes a token.
+///
+/// # Errors
+/// When the service cannot be reached or refuses, or the file cannot be written.
+pub async fn run(service: &Service, token: Token) -> Result<(), Exit> {
+    match token.operation {
+        TokenOperation::Issue { user, scopes, label, out, target } => {
+            let scopes = parse_scopes(&scopes)?;
+            if out.exists() {
+                let line = format!("{} is there already", out.display());
+                return Err(Exit::new(Code::Usage, line));
+            }
+            let connected = Connected::to(service, &target, Missing::Refuse).await?;
+            let outcome = issue(&connected.client, user, &scopes, label, &out).await;
+            connected.close().await;
+            outcome
+        }
+        TokenOperation::Revoke { id, target } => {
+            let connected = Connected::to(service, &target, Missing::Refuse).await?;
+            let body = json!({ "token_id": id });
+            let outcome = connected.client.post_json::<Value>("/commands/RevokeToken", &body).await;
+            connected.close().await;
+            outcome.map_err(Exit::failed)?;
+            print(&format!("revoked {id}\n"));
+            Ok(())
+        }
+    }
+}
+
+fn parse_scopes(names: &[String]) -> Result<Vec<Scope>, Exit> {
+    names
+        .iter()
+        .map(|name| {
+            Scope::from_name(name).ok_or_else(|| {
+                let line = format!("`{name}` is no scope: read, write, audit, admin");
+                Exit::new(Code::Usage, line)
+            })
+        })
+        .collect()
+}
+
+async fn issue(
+    client: &Client,
+    user: Option<Uuid>,
+    scopes: &[Scope],
+    label: Option<String>,
+    out: &Path,
+) -> Result<(), Exit> {
+    let user = match user {
+        Some(user) => user,
+        None => own_user(client).await?,
+    };
+    let mut secret = [0; 32];
+    rand::fill(&mut secret).map_err(|_| Exit::failed("the system has no randomness"))?;
+    let token = TokenId(fresh_id());
+    // The file first: an issued token that nobody can read would be of no use.
+    write_private(out, PresentedToken::text(token, &secret).as_bytes())
+        .map_err(|error| Exit::new(Code::Usage, format!("{}: {error}", out.display())))?;
+    let mut body = json!({
+        "token_id": token,
+        "user": user,
+        "scopes": scopes,
+        "secret_sha256": hex::encode(PresentedToken::digest(&secret)),
+    });
+    if let Some(label) = label {
+        body["label"] = Value::String(label);
+    }
+    if let Err(error) = client.post_json::<Value>("/commands/IssueToken", &body).await {
+        // It opens nothing; leaving it would only puzzle.
+        let _ = fs::remove_file(out);
+        return Err(Exit::failed(error));
+    }
+    print(&format!("issued {token}: its text is in {} (mode 0600)\n", out.display()));
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge where ids are drawn")]
+fn fresh_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+async fn own_user(client: &Client) -> Result<Uuid, Exit> {
+    let me: Value =
+        client.get_json("/me").await.map_err(|error| Exit::new(Code::Unreachable, error))?;
+    me.get("user")
+        .and_then(Value::as_str)
+        .and_then(|text| Uuid::try_parse(text).ok())
+        .ok_or_else(|| Exit::failed("the service does not say who the token acts for"))
+}

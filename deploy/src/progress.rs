@@ -1,0 +1,78 @@
+//! Long work over HTTP: lines of JSON, some about its progress, the last about its end.
+
+use std::future::Future;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+/// One line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// So much is done of so much.
+    Progress {
+        /// What is being done: `events`, `commands`.
+        what: String,
+        /// How many are done.
+        done: u64,
+        /// How many there are.
+        total: u64,
+    },
+    /// It is done, and this is what it saw.
+    Done(Value),
+    /// It failed, and nothing was changed by it.
+    Failed(String),
+}
+
+/// Hears of progress. Never waits: a line that finds no room is left out.
+#[derive(Clone)]
+pub struct Progress(mpsc::Sender<Line>);
+
+impl Progress {
+    /// So much is done of so much.
+    pub fn at(&self, what: &str, done: u64, total: u64) {
+        // A full channel has newer lines on the way; a closed one has nobody who listens.
+        let _ = self.0.try_send(Line::Progress { what: what.to_owned(), done, total });
+    }
+
+    /// Whether the caller went away.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+/// Answers with the lines of some long work. When the caller goes away the work is dropped.
+pub fn stream_of<F>(work: impl FnOnce(Progress) -> F) -> Response
+where
+    F: Future<Output = Result<Value, String>> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(64);
+    let work = work(Progress(sender.clone()));
+    tokio::spawn(async move {
+        let end = tokio::select! {
+            end = work => end,
+            () = sender.closed() => return,
+        };
+        // The caller may be gone by now.
+        let _ = sender.send(end.map_or_else(Line::Failed, Line::Done)).await;
+    });
+    let lines = stream::unfold(receiver, |mut receiver| async move {
+        let line = receiver.recv().await?;
+        let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
+        bytes.push(b'\n');
+        Some((Ok::<_, std::convert::Infallible>(bytes), receiver))
+    });
+    let mut response = Body::from_stream(lines).into_response();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response
+}

@@ -1,0 +1,79 @@
+//! Which running service an operator's command talks to; where none runs, one is started for it.
+
+use std::fs;
+
+use crate::{
+    assemble::{Running, start, system_clock},
+    client::Client,
+    config::{Service, Target},
+    exit::{Code, Exit},
+};
+
+/// A service, and the product if it was started for this command.
+pub struct Connected {
+    /// Talks to it.
+    pub client: Client,
+    own: Option<Running>,
+}
+
+/// Whether a data folder that is not there may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It is made, like at any first start.
+    Make,
+    /// The command makes sense only on one that is there.
+    Refuse,
+}
+
+impl Connected {
+    /// Finds the service, or starts one.
+    ///
+    /// # Errors
+    /// When there is none, its token cannot be read, or the folder cannot be used.
+    pub async fn to(service: &Service, target: &Target, missing: Missing) -> Result<Self, Exit> {
+        let token_file = target.token_file.clone().unwrap_or_else(|| service.data.join("token"));
+        if let Some(url) = &target.url {
+            let client = Client::new(url, &read_token(&token_file)?)
+                .map_err(|error| Exit::new(Code::Usage, error))?;
+            return Ok(Self { client, own: None });
+        }
+        if missing == Missing::Refuse && !service.data.join("log.db").exists() {
+            let line = format!("{} is no data folder of annals", service.data.display());
+            return Err(Exit::new(Code::Folder, line));
+        }
+        if let Some(client) = running(service, &token_file).await {
+            return Ok(Self { client, own: None });
+        }
+        let any_port = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+        let own = Service { listen: any_port, ..service.clone() };
+        let own = start(&own, system_clock()).await?;
+        let client = Client::new(&own.url(), &read_token(&token_file)?)
+            .map_err(|error| Exit::new(Code::Usage, error))?;
+        Ok(Self { client, own: Some(own) })
+    }
+
+    /// Ends the service if it was started for this command.
+    pub async fn close(self) {
+        if let Some(own) = self.own {
+            own.shutdown().await;
+        }
+    }
+}
+
+/// The service that owns the data folder, if one answers.
+async fn running(service: &Service, token_file: &std::path::Path) -> Option<Client> {
+    let address = fs::read_to_string(service.data.join("annals.addr")).ok()?;
+    let token = read_token(token_file).ok()?;
+    let client = Client::new(address.trim(), &token).ok()?;
+    client.is_alive().await.then_some(client)
+}
+
+fn read_token(path: &std::path::Path) -> Result<String, Exit> {
+    match fs::read_to_string(path) {
+        Ok(token) => Ok(token.trim().to_owned()),
+        Err(error) => {
+            let line = format!("the token file {} cannot be read: {error}", path.display());
+            Err(Exit::new(Code::Usage, line))
+        }
+    }
+}

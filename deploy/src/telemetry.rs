@@ -1,0 +1,42 @@
+//! Log lines and metrics.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::config::{Log, LogFormat, LogLevel};
+
+/// Starts writing log lines to standard error. A second call changes nothing.
+pub fn start(log: &Log) {
+    let level = match log.log_level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+    };
+    // Libraries write bodies at `debug`; only our own crates may go below `info`.
+    let others = if level == "debug" { "info" } else { level };
+    let filter = format!(
+        "{others},annals={level},deploy={level},events={level},command_service={level},\
+         projection_service={level},query_api={level}"
+    );
+    let builder = fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    // Fails only when a subscriber stands already, as in tests.
+    let _started = match log.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
+
+/// The registry of metrics that `/metrics` shows. One per process.
+pub fn metrics() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        // Fails only when something else in the process records metrics; then this one stays empty.
+        let _installed = metrics::set_global_recorder(recorder);
+        handle
+    })
+}

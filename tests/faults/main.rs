@@ -1,0 +1,4 @@
+//! What must hold when something breaks.
+
+// The process is killed.
+mod killed;

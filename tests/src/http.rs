@@ -1,0 +1,196 @@
+//! A bare HTTP client: what goes in and what comes out, nothing in between.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    body::Bytes,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// No request of a test takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client with one token.
+#[derive(Clone)]
+pub struct Http {
+    client: Client<HttpConnector, Full<Bytes>>,
+    url: String,
+    token: Option<String>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, as it came.
+    pub bytes: Bytes,
+    what: String,
+}
+
+/// A command that took effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The record it was about.
+    pub id: Uuid,
+    /// The record's version after it.
+    pub version: u64,
+    /// The position a query asks for to see it.
+    pub position: String,
+}
+
+impl Http {
+    /// A client of the product at `url`.
+    pub fn new(url: &str, token: &str) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self { client, url: url.to_owned(), token: Some(token.to_owned()) }
+    }
+
+    /// The same client with another token, or none.
+    #[must_use]
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// Sends one request, and waits for the whole answer.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let what = format!("{method} {path}");
+        self.try_send(method, path, headers, body)
+            .await
+            .unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    /// Sends one request; an error is a connection that broke.
+    ///
+    /// # Errors
+    /// When no whole answer came.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        let what = format!("{method} {path}");
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body)))?;
+        let exchange = async {
+            let response = self.client.request(request).await?;
+            let (parts, body) = response.into_parts();
+            let bytes = body.collect().await?.to_bytes();
+            Ok::<_, anyhow::Error>(Answer {
+                status: parts.status,
+                headers: parts.headers,
+                bytes,
+                what,
+            })
+        };
+        tokio::time::timeout(PATIENCE, exchange).await?
+    }
+
+    /// Asks a question.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], Vec::new()).await
+    }
+
+    /// Sends JSON with headers.
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let mut all = vec![(CONTENT_TYPE.as_str(), "application/json")];
+        all.extend_from_slice(headers);
+        self.send(Method::POST, path, &all, body.to_string().into_bytes()).await
+    }
+
+    /// Sends a command.
+    pub async fn command(&self, name: &str, body: Value) -> Answer {
+        self.post(&format!("/commands/{name}"), &[], &body).await
+    }
+
+    /// Sends a command that has to take effect.
+    pub async fn accept(&self, name: &str, body: Value) -> Accepted {
+        self.command(name, body).await.accepted()
+    }
+
+    /// Asks a question that has to see `position`.
+    pub async fn see(&self, path: &str, position: &str) -> Value {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        self.get(&format!("{path}{separator}at_least={position}")).await.ok()
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|_| panic!("{}: no JSON: {}", self.what, self.text()))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// A header, where it is there and readable.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The JSON of an answer that has to be 200.
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}: {}", self.what, self.text());
+        self.json()
+    }
+
+    /// What a command that has to take effect answered.
+    #[track_caller]
+    pub fn accepted(&self) -> Accepted {
+        let body = self.ok();
+        let id = body["record"]["id"].as_str().and_then(|text| Uuid::try_parse(text).ok());
+        Accepted {
+            id: id.expect("a record"),
+            version: body["version"].as_u64().expect("a version"),
+            position: body["position"].as_str().expect("a position").to_owned(),
+        }
+    }
+
+    /// Demands this status and this stable code, as problem+json; answers with the whole problem.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}: {}", self.what, self.text());
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.what);
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{}: {problem}", self.what);
+        problem
+    }
+
+    /// Demands that a rule refused the command.
+    #[track_caller]
+    pub fn refused(&self, code: &str) -> Value {
+        self.problem(422, code)
+    }
+}

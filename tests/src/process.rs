@@ -1,0 +1,87 @@
+//! The product as a process of its own, so that it can be killed.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use crate::http::Http;
+
+/// The `annals` binary of this build, made where it is missing or old.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let cargo = option_env!("CARGO").unwrap_or("cargo");
+        let mut build = Command::new(cargo);
+        build.args(["build", "--locked", "--package", "deploy", "--bin", "annals"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        build.current_dir(crate::reference::project_root());
+        let built = build.status().expect("cargo runs");
+        assert!(built.success(), "the binary does not build");
+        // This test binary lies in `<target>/<profile>/deps`.
+        let here = std::env::current_exe().expect("the path of this test");
+        let profile = here.parent().and_then(Path::parent).expect("a folder of the build");
+        profile.join("annals")
+    })
+}
+
+/// The product as a process, on a folder that outlives it.
+pub struct Process {
+    child: Child,
+    url: String,
+    data: PathBuf,
+}
+
+impl Process {
+    /// Starts it and waits until it says where it serves.
+    pub fn start(data: &Path) -> Self {
+        let mut child = Command::new(binary())
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the binary starts");
+        let stdout = child.stdout.take().expect("its output");
+        let mut first = String::new();
+        BufReader::new(stdout).read_line(&mut first).expect("a first line");
+        let url = first.trim().rsplit(' ').next().unwrap_or_default().to_owned();
+        assert!(url.starts_with("http://"), "it did not start: {first:?}");
+        Self { child, url, data: data.to_owned() }
+    }
+
+    /// A client with the first token.
+    pub fn http(&self) -> Http {
+        let token = std::fs::read_to_string(self.data.join("token")).expect("the first token");
+        Http::new(&self.url, token.trim())
+    }
+
+    /// Ends it at once, as `kill -9` does, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs one operator's command to its end.
+pub fn annals(arguments: &[&str]) -> Output {
+    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
+}
