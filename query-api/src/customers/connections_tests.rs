@@ -59,6 +59,8 @@ async fn a_connection_is_seen_from_both_sides() {
     assert_eq!(seen["other"]["name"], "Bia Souza");
     assert_eq!(seen["other"]["role"]["name"], "Employee");
     assert_eq!(seen["start"], "2026-01-15");
+    let one = world.get(&format!("/connections/{}", derived("connection"))).await.json();
+    assert_eq!((&one["id"], &one["a"]["record"]["type"]), (&seen["id"], &json!("account")));
     let page = world.get(&format!("/contacts/{}/connections", contact("Bia"))).await.json();
     let seen = first(&page);
     assert_eq!(
