@@ -39,7 +39,7 @@ impl Progress {
     /// So much is done of so much.
     pub fn at(&self, what: &str, done: u64, total: u64) {
         // A full channel has newer lines on the way; a closed one has nobody who listens.
-        let _ = self.0.try_send(Line::Progress { what: what.to_owned(), done, total });
+        self.0.try_send(Line::Progress { what: what.to_owned(), done, total }).ok();
     }
 
     /// Whether the caller went away.
@@ -62,7 +62,7 @@ where
             () = sender.closed() => return,
         };
         // The caller may be gone by now.
-        let _ = sender.send(end.map_or_else(Line::Failed, Line::Done)).await;
+        sender.send(end.map_or_else(Line::Failed, Line::Done)).await.ok();
     });
     let lines = stream::unfold(receiver, |mut receiver| async move {
         let line = receiver.recv().await?;
