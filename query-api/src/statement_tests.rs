@@ -23,7 +23,7 @@ use crate::{
     records::one,
     sales::{
         chains,
-        ledger::{By, Narrowed, Party, names, sums},
+        ledger::{By, Narrowed, Party, block, names, sums},
     },
 };
 
@@ -208,11 +208,15 @@ async fn the_revenue_of_a_party_is_found_by_an_index() {
         for party in parties {
             for conditions in [vec![], conditions.clone()] {
                 let narrowed = Narrowed { party: Some(party), conditions };
-                let plan = schema.plan(&sums(by, 7, today, &narrowed)).await;
+                let plan = schema.plan(&sums(by, 3, 7, today, &narrowed)).await;
                 assert!(plan.contains("SEARCH d USING"), "{party:?} {plan}");
             }
         }
-        assert!(!schema.plan(&sums(by, 7, today, &Narrowed::default())).await.is_empty());
+        assert!(!schema.plan(&sums(by, 3, 7, today, &Narrowed::default())).await.is_empty());
+        if by.is_kept() {
+            let plan = schema.plan(&block(by, 0, 4_096)).await;
+            assert!(plan.contains("SEARCH d USING PRIMARY KEY"), "{plan}");
+        }
         if let Some(table) = by.names() {
             let plan = schema.plan(&names(table, &[Uuid::nil(), Uuid::nil()], 7)).await;
             assert!(plan.contains("SEARCH"), "{plan}");

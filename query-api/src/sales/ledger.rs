@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::list::Statement;
 
 /// By what sums are split, besides the currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum By {
     /// Not at all.
     Nothing,
@@ -57,6 +57,20 @@ impl By {
         }
     }
 
+    /// Whether its sums are kept in memory: there are few groups, and they follow from the ledger
+    /// alone.
+    pub(crate) const fn is_kept(self) -> bool {
+        match self {
+            Self::Nothing
+            | Self::Owner
+            | Self::Period
+            | Self::Stage
+            | Self::State
+            | Self::Product => true,
+            Self::Account | Self::Contact | Self::Manager | Self::Office => false,
+        }
+    }
+
     /// The table in which the names of the keys are, where the keys are ids.
     pub(crate) const fn names(self) -> Option<&'static str> {
         match self {
@@ -104,8 +118,27 @@ pub(crate) const MEASURES: [&str; 8] = [
     "lost_count",
 ];
 
+/// The lines between two positions, added up by business day, key and currency.
+pub(crate) fn block(by: By, after: i64, until: i64) -> Statement {
+    let key = by.key();
+    let mut statement = Statement::new(&format!(
+        "select d.business_day, {key} as key, d.currency, {} from revenue_deltas d",
+        measures()
+    ));
+    statement.push(" where d.position > ? and d.position <= ?", [after, until]);
+    let group = if by == By::Nothing { String::new() } else { format!("{key}, ") };
+    statement.text.push_str(&format!(" group by d.business_day, {group}d.currency"));
+    statement
+}
+
+fn measures() -> String {
+    MEASURES.map(|name| format!("cast(sum(d.{name}) as bigint) as {name}")).join(", ")
+}
+
 /// The sums of the ledger up to a position and a business day, by key and currency.
-pub(crate) fn sums(by: By, position: i64, day: i64, narrowed: &Narrowed) -> Statement {
+///
+/// Only lines after the position `after` count: those before are known already.
+pub(crate) fn sums(by: By, after: i64, position: i64, day: i64, narrowed: &Narrowed) -> Statement {
     let mut statement = Statement::default();
     if let Some(Party::Subtree(root)) = narrowed.party {
         // `union` ends also where two crossing changes have made a loop.
@@ -118,11 +151,9 @@ pub(crate) fn sums(by: By, position: i64, day: i64, narrowed: &Narrowed) -> Stat
         statement.push("a.from_position <= ? and a.to_position > ?) ", [position; 2]);
     }
     let key = by.key();
-    let measures: Vec<_> =
-        MEASURES.iter().map(|name| format!("cast(sum(d.{name}) as bigint) as {name}")).collect();
     statement.text.push_str(&format!(
         "select {key} as key, d.currency, {} from revenue_deltas d",
-        measures.join(", ")
+        measures()
     ));
     let needs_user = matches!(by, By::Manager | By::Office)
         || narrowed.conditions.iter().any(|(condition, _)| condition.starts_with("u."));
@@ -134,6 +165,9 @@ pub(crate) fn sums(by: By, position: i64, day: i64, narrowed: &Narrowed) -> Stat
         );
     }
     statement.push(" where d.position <= ? and d.business_day <= ?", [position, day]);
+    if after > 0 {
+        statement.push(" and d.position > ?", [after]);
+    }
     match narrowed.party {
         None => {}
         Some(Party::Account(id)) => statement.push(" and d.customer_id = ?", [id]),
