@@ -36,6 +36,7 @@ use crate::{
     folder::{Folder, write_private},
     founding::found,
     health::{self, Health},
+    observe::observe,
     server, telemetry,
 };
 
@@ -232,6 +233,7 @@ fn routes(
         .fallback(|| async { not_found() })
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(axum::middleware::map_response(private))
+        .layer(axum::middleware::from_fn(observe))
         .layer(CatchPanicLayer::custom(panicked))
 }
 

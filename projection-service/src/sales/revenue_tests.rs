@@ -54,7 +54,7 @@ fn of(world: &World, position: i64, until: &str, currency: &str) -> [i64; 8] {
     sums(world, position, until, "currency").get(currency).copied().unwrap_or_default()
 }
 
-fn now(world: &World) -> [i64; 8] {
+fn figures(world: &World) -> [i64; 8] {
     of(world, world.head(), "2199-12-31", "BRL")
 }
 
@@ -92,16 +92,20 @@ fn a_chain_is_counted_once_from_the_opportunity_to_the_order() {
         competitor: Some(line("Fabrikam")),
     };
     deal(&mut world, "o3", lost);
-    assert_eq!(now(&world), [2, 20_000_000, 9_000_000, 0, 0, 0, 0, 1]);
+    assert_eq!(figures(&world), [2, 20_000_000, 9_000_000, 0, 0, 0, 0, 1]);
 
     let started = quote_started("Q-2026-000001", contoso(), Some(opportunity("o2")));
     offer(&mut world, "q", started);
-    assert_eq!(now(&world)[..3], [2, 20_000_000, 9_000_000], "a draft counts as the opportunity");
+    assert_eq!(
+        figures(&world)[..3],
+        [2, 20_000_000, 9_000_000],
+        "a draft counts as the opportunity"
+    );
     offer(&mut world, "q", activated(0, brl("90000.00")));
-    assert_eq!(now(&world)[..3], [2, 19_000_000, 8_500_000], "the quote replaces the estimate");
+    assert_eq!(figures(&world)[..3], [2, 19_000_000, 8_500_000], "the quote replaces the estimate");
 
     offer(&mut world, "q", accepted(0, order("so"), brl("90000.00")));
-    assert_eq!(now(&world)[..5], [2, 19_000_000, 8_500_000, 0, 0], "until its order is placed");
+    assert_eq!(figures(&world)[..5], [2, 19_000_000, 8_500_000, 0, 0], "until its order is placed");
     let placed = order_placed(
         "SO-2026-000001",
         (quote("q"), 0),
@@ -110,9 +114,9 @@ fn a_chain_is_counted_once_from_the_opportunity_to_the_order() {
         brl("90000.00"),
     );
     world.record(order("so").stream(), events::sales::OrderEvent::from(placed));
-    assert_eq!(now(&world), [1, 10_000_000, 4_000_000, 1, 9_000_000, 0, 0, 1]);
+    assert_eq!(figures(&world), [1, 10_000_000, 4_000_000, 1, 9_000_000, 0, 0, 1]);
     deal(&mut world, "o2", won("90000.00", "2026-05-20"));
-    assert_eq!(now(&world), [1, 10_000_000, 4_000_000, 1, 9_000_000, 1, 9_000_000, 1]);
+    assert_eq!(figures(&world), [1, 10_000_000, 4_000_000, 1, 9_000_000, 1, 9_000_000, 1]);
 }
 
 #[test]
@@ -207,7 +211,7 @@ fn a_deal_without_an_estimate_is_counted_and_adds_nothing() {
     let mut world = World::at("2026-05-01T12:00:00Z");
     let created = opportunity_created(None, None, Some("80"), None);
     deal(&mut world, "o", created);
-    assert_eq!(now(&world), [1, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(figures(&world), [1, 0, 0, 0, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -215,15 +219,15 @@ fn a_quote_without_an_opportunity_is_a_chain_of_its_own_at_one_half() {
     let mut world = World::at("2026-05-01T12:00:00Z");
     let customer = CustomerRef::Contact(contact("Caio"));
     offer(&mut world, "q", quote_started("Q-2026-000002", customer, None));
-    assert_eq!(now(&world), [0; 8]);
+    assert_eq!(figures(&world), [0; 8]);
     offer(&mut world, "q", activated(0, brl("0.05")));
-    assert_eq!(now(&world), [1, 5, 2, 0, 0, 0, 0, 0], "half of five, rounded to even");
+    assert_eq!(figures(&world), [1, 5, 2, 0, 0, 0, 0, 0], "half of five, rounded to even");
     offer(&mut world, "q", QuoteRevised { closed_revision: 0, new_revision: 1 });
-    assert_eq!(now(&world), [0; 8]);
+    assert_eq!(figures(&world), [0; 8]);
     offer(&mut world, "q", activated(1, brl("2.00")));
-    assert_eq!(now(&world), [1, 200, 100, 0, 0, 0, 0, 0]);
+    assert_eq!(figures(&world), [1, 200, 100, 0, 0, 0, 0, 0]);
     offer(&mut world, "q", QuoteClosed { revision: 1, status_reason: QuoteCloseReason::Lost });
-    assert_eq!(now(&world), [0; 8]);
+    assert_eq!(figures(&world), [0; 8]);
 }
 
 #[test]
@@ -234,9 +238,9 @@ fn of_several_active_quotes_the_highest_counts() {
         offer(&mut world, name, quote_started(number, contoso(), Some(opportunity("o"))));
         offer(&mut world, name, activated(0, brl(total)));
     }
-    assert_eq!(now(&world)[..3], [1, 90_000, 9_000]);
+    assert_eq!(figures(&world)[..3], [1, 90_000, 9_000]);
     offer(&mut world, "b", QuoteClosed { revision: 0, status_reason: QuoteCloseReason::Canceled });
-    assert_eq!(now(&world)[..3], [1, 70_000, 7_000]);
+    assert_eq!(figures(&world)[..3], [1, 70_000, 7_000]);
 }
 
 #[test]
