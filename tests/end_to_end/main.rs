@@ -2,3 +2,7 @@
 
 // Accounts, contacts, connections, notes.
 mod customers;
+// Opportunities, quotes, orders.
+mod sales;
+// What a sale is worth, counted once, as of any moment.
+mod revenue;
