@@ -216,6 +216,25 @@ async fn a_quote_can_be_accepted_until_its_last_day_ends_where_it_was_made() {
 
 // S16
 #[tokio::test]
+async fn a_deal_is_not_won_over_active_quotes_that_nobody_named() {
+    let annals = Annals::start().await;
+    let contoso = annals.account("Contoso").await.id;
+    let deal = annals.deal(account(contoso), "100.00", "50", "2027-06-30").await.id;
+    let start = json!({ "customer": account(contoso), "opportunity": deal });
+    let quote = annals.active_quote(start, "90.00").await;
+
+    let win = json!({ "opportunity_id": deal });
+    let refused = annals.command("WinOpportunity", win).await;
+    assert_eq!(refused.refused("opportunity.active_quotes")["params"]["quotes"], json!([quote]));
+    let named = json!({ "opportunity_id": deal, "quotes": [quote] });
+    annals.accept("WinOpportunity", named).await;
+
+    let won = annals.now(&format!("/opportunities/{deal}")).await;
+    assert_eq!((&won["state"], &won["actual_value"]), (&json!("Won"), &brl("100.00")));
+}
+
+// S16
+#[tokio::test]
 async fn a_lost_deal_is_closed_until_it_is_opened_again() {
     let annals = Annals::start_at("2026-03-01T12:00:00Z").await;
     let deal = annals.deal(Value::Null, "1000.00", "40", "2026-06-30").await.id;
@@ -239,7 +258,8 @@ async fn a_lost_deal_is_closed_until_it_is_opened_again() {
     let open = annals.now(&path).await;
     assert_eq!((&open["state"], &open["close_date"]), (&json!("Open"), &Value::Null));
     assert_eq!(open["actual_value"], Value::Null);
-    annals.command("ReopenOpportunity", reopen).await;
+    // Asked again it is open already, and nothing more happens.
+    annals.accept("ReopenOpportunity", reopen).await;
 
     let history = json!(annals.history(&path).await);
     let kinds = ["opportunity.created", "opportunity.lost", "opportunity.reopened"];
@@ -281,6 +301,7 @@ async fn a_sale_is_one_chain_from_the_deal_to_the_order() {
     let quote = active_at_2500(&annals, &customer).await;
     let accept = json!({ "quote_id": quote, "close_opportunity": "won" });
     annals.accept("AcceptQuote", accept).await;
+    annals.set_clock("2026-05-02T12:00:00Z");
     let later = annals.deal(account(customer.id), "10.00", "10", "2026-06-30").await.id;
 
     let kinds = [("accounts", customer.id), ("contacts", customer.bia)];

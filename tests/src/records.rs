@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use events::evidence::sha256;
+use hyper::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -129,6 +130,19 @@ impl Http {
     /// The whole history of a record.
     pub async fn history(&self, path: &str) -> Vec<Value> {
         self.all(&format!("{path}/history?limit=200")).await
+    }
+
+    /// Rebuilds the read models; answers with the report, which has to say that nothing differs.
+    pub async fn replay(&self) -> Value {
+        let answer = self.send(Method::POST, "/admin/replay", &[], Vec::new()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        let last = text.lines().last().expect("a last line");
+        let last: Value = serde_json::from_str(last).expect("a line of JSON");
+        let report = last["done"].clone();
+        let tables = report["tables"].as_array().unwrap_or_else(|| panic!("no report: {text}"));
+        assert!(tables.iter().all(|table| table["verdict"] != "different"), "{report}");
+        report
     }
 
     /// Every refused command, oldest first.
