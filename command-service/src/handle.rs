@@ -182,7 +182,11 @@ impl Handler {
     }
 
     /// Reads what happened to a record since it was loaded.
-    async fn catch_up(&self, stream: StreamName, loaded: Loaded) -> Result<Loaded, CommandError> {
+    pub(crate) async fn catch_up(
+        &self,
+        stream: StreamName,
+        loaded: Loaded,
+    ) -> Result<Loaded, CommandError> {
         let Loaded { mut version, record } = loaded;
         let mut record = Arc::unwrap_or_clone(record);
         loop {
@@ -196,7 +200,9 @@ impl Handler {
             }
         }
         let loaded = Loaded { version, record: Arc::new(record) };
-        if version > Version::NONE {
+        // While we were reading, whoever wrote may have put a later state there.
+        let kept = self.cache.peek(&stream).map_or(Version::NONE, |kept| kept.version);
+        if version > kept {
             self.cache.insert(stream, loaded.clone());
         }
         Ok(loaded)

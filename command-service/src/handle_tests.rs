@@ -1,3 +1,5 @@
+//! The write loop on a store in memory: what is kept, repeated, refused and finished.
+
 use std::sync::{
     Mutex,
     atomic::{AtomicI64, Ordering},
@@ -19,6 +21,15 @@ use crate::command::commands;
 const NOON: i64 = 1_772_452_800_000_000;
 const LOG: LogId = LogId(Uuid::from_u128(0xA));
 const ANA: Uuid = Uuid::from_u128(0xA1A);
+
+/// What an acceptance that wins the opportunity leaves in the log.
+const ACCEPTANCE: [&str; 5] = [
+    "quote.accepted",
+    "numbering.number_allocated",
+    "order.placed",
+    "opportunity.quote_withdrawn",
+    "opportunity.won",
+];
 
 struct World {
     handler: Arc<Handler>,
@@ -212,16 +223,13 @@ async fn an_accepted_quote_becomes_one_order_and_wins_its_opportunity() {
     };
     let accepted = world.handler.handle(send()).await.unwrap();
 
-    assert_eq!(
-        world.types_after(before).await,
-        ["quote.accepted", "numbering.number_allocated", "order.placed", "opportunity.won"]
-    );
+    assert_eq!(world.types_after(before).await, ACCEPTANCE);
     assert_eq!(accepted.position.0, world.length().await);
     for _ in 0..3 {
         let again = world.handler.handle(send()).await.unwrap();
         assert_eq!(again.position, accepted.position);
     }
-    assert_eq!(world.types_after(before).await.len(), 4);
+    assert_eq!(world.types_after(before).await.len(), ACCEPTANCE.len());
 }
 
 #[tokio::test]
@@ -239,16 +247,32 @@ async fn what_a_crash_left_undone_is_finished_from_the_log() {
     let (stop, stopped) = watch::channel(false);
     let following =
         tokio::spawn(world.handler.clone().follow_processes(world.store.clone(), stopped));
-    while world.length().await < before + 4 {
+    while world.types_after(before).await.len() < ACCEPTANCE.len() {
         world.store.wait(Position(world.length().await)).await;
     }
     stop.send(true).unwrap();
     following.await.unwrap().unwrap();
 
-    assert_eq!(
-        world.types_after(before).await,
-        ["quote.accepted", "numbering.number_allocated", "order.placed", "opportunity.won"]
-    );
+    assert_eq!(world.types_after(before).await, ACCEPTANCE);
+}
+
+#[tokio::test]
+async fn a_deal_is_not_won_behind_the_back_of_an_active_quote() {
+    let world = World::new().await;
+    let (quote, opportunity) = world.active_quote().await;
+    let win = |quotes: &[QuoteId]| json!({ "opportunity_id": opportunity, "quotes": quotes });
+    let refused = world.send("WinOpportunity", win(&[])).await;
+    let Err(CommandError::Refused(Refusal::OpportunityActiveQuotes { quotes })) = refused else {
+        panic!("not refused: {refused:?}");
+    };
+    assert_eq!(quotes, [quote]);
+    world.send("WinOpportunity", win(&[quote])).await.unwrap();
+    world.send("ReopenOpportunity", json!({ "opportunity_id": opportunity })).await.unwrap();
+    let close = json!({ "quote_id": quote, "status_reason": "Canceled" });
+    let before = world.length().await;
+    world.send("CloseQuote", close).await.unwrap();
+    assert_eq!(world.types_after(before).await, ["quote.closed", "opportunity.quote_withdrawn"]);
+    world.send("WinOpportunity", win(&[])).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use events::{
-    Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded,
-    ids::{EventId, derived},
+    Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded, Version,
+    ids::{EventId, StreamName, derived},
     store::{EventFeed, Receipt, StoreError},
 };
 use tokio::sync::watch;
@@ -47,7 +47,8 @@ impl Handler {
                 on_behalf_of: request.on_behalf_of.or(Some(request.actor.id)),
                 correlation_id: request.correlation_id,
             };
-            let reached = self.react_to(&event, receipt.stream, &why).await?;
+            let after = (receipt.stream, receipt.version);
+            let reached = self.react_to(&event, after, &why).await?;
             position = position.max(reached);
         }
         Ok(position)
@@ -56,10 +57,15 @@ impl Handler {
     async fn react_to(
         &self,
         event: &CrmEvent,
-        stream: events::ids::StreamName,
+        (stream, version): (StreamName, Version),
         why: &Why,
     ) -> Result<Position, CommandError> {
-        let own = self.load(stream).await?;
+        let mut own = self.load(stream).await?;
+        // The log tells of an event before its writer has put the new state into memory. On the
+        // state before it a reaction would be quiet, and being repeated it would stay so.
+        if own.version < version {
+            own = self.catch_up(stream, own).await?;
+        }
         let mut position = Position::START;
         for Reaction { name, command } in react(event, &own.record, stream) {
             let request = Request {
@@ -136,7 +142,7 @@ impl Handler {
             on_behalf_of: cause.on_behalf_of.or(Some(cause.actor.id)),
             correlation_id: cause.correlation_id,
         };
-        self.react_to(&payload.event, recorded.stream, &why).await?;
+        self.react_to(&payload.event, (recorded.stream, recorded.version), &why).await?;
         Ok(())
     }
 }
