@@ -7,5 +7,5 @@ mod process;
 
 pub use annals::Annals;
 pub use http::{Accepted, Answer, Http};
-pub use process::{Process, annals, binary};
+pub use process::{Process, annals, binary, signal, until};
 pub use reference::{project_root, reference_data};
