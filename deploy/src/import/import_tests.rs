@@ -222,7 +222,17 @@ impl World {
     }
 
     async fn import(&self) -> Summary {
-        let summary = run(self.options(), &self.ledger).await.unwrap();
+        let summary = match run(self.options(), &self.ledger).await {
+            Ok(summary) => summary,
+            Err(error) => {
+                let line = error.to_string();
+                assert!(
+                    !line.contains('\n') && line.contains("run the same import again"),
+                    "{line}"
+                );
+                error.downcast::<Unfinished>().unwrap().0
+            }
+        };
         for step in &summary.steps {
             let StepSummary { rows, accepted, already_there, changed, refused, .. } = step;
             let judged = accepted + already_there + changed + refused;

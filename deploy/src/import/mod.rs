@@ -67,7 +67,7 @@ pub use mapping::{
 };
 pub use reader::REJECT_COLUMNS;
 pub use refusal::RowRefusal;
-pub use report::{Outcome, StepSummary, Summary};
+pub use report::{Outcome, StepSummary, Summary, Unfinished};
 pub use run::{ImportOptions, Prepared, prepare, run};
 pub use sink::{Busy, CommandSink, ItemAnswer, ItemProblem};
 pub use values::NUMBER_FORMS;

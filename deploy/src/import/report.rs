@@ -15,6 +15,18 @@ pub enum Outcome {
     Failed(anyhow::Error),
 }
 
+/// An import that did not come to its end: its message says why, and how to go on.
+#[derive(Debug)]
+pub struct Unfinished(pub Summary);
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.outcome.fmt(f)
+    }
+}
+
+impl std::error::Error for Unfinished {}
+
 /// What an import did.
 #[derive(Debug)]
 pub struct Summary {
@@ -104,22 +116,28 @@ impl fmt::Display for Summary {
                 writeln!(f, "{file}: columns not used: {}", columns.join(", "))?;
             }
         }
+        if !matches!(self.outcome, Outcome::Complete) {
+            return self.outcome.fmt(f);
+        }
+        let sum = |count: fn(&StepSummary) -> u64| -> u64 { self.steps.iter().map(count).sum() };
+        write!(
+            f,
+            "complete: {} accepted, {} already there, {} changed since, {} refused",
+            sum(|step| step.accepted),
+            sum(|step| step.already_there),
+            sum(|step| step.changed),
+            sum(|step| step.refused),
+        )
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let again = "run the same import again: it goes on where it stopped, nothing is done twice";
-        match &self.outcome {
-            Outcome::Complete => {
-                let sum =
-                    |count: fn(&StepSummary) -> u64| -> u64 { self.steps.iter().map(count).sum() };
-                write!(
-                    f,
-                    "complete: {} accepted, {} already there, {} changed since, {} refused",
-                    sum(|step| step.accepted),
-                    sum(|step| step.already_there),
-                    sum(|step| step.changed),
-                    sum(|step| step.refused),
-                )
-            }
-            Outcome::Interrupted => write!(f, "stopped: {again}"),
-            Outcome::Failed(error) => write!(f, "failed: {error:#}; {again}"),
+        match self {
+            Self::Complete => f.write_str("complete"),
+            Self::Interrupted => write!(f, "stopped: {again}"),
+            Self::Failed(error) => write!(f, "failed: {error:#}; {again}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use events::values::Zone;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use super::{
     pass::Import,
     plan::{Plan, PlannedStep},
     rejects::Rejects,
-    report::{Outcome, StepSummary, Summary},
+    report::{Outcome, StepSummary, Summary, Unfinished},
     sink::CommandSink,
 };
 
@@ -85,11 +85,11 @@ pub async fn run<S: CommandSink>(options: ImportOptions, sink: &S) -> Result<Sum
 }
 
 impl Prepared {
-    /// Sends the commands. What is wrong with single rows is counted and told; what ends the
-    /// import early is the summary's outcome.
+    /// Sends the commands. What is wrong with single rows is counted and told.
     ///
     /// # Errors
-    /// When the organisation's zone cannot be asked, or the refused rows cannot be written.
+    /// [`Unfinished`] when it was stopped, or the service could not be reached any more; others
+    /// when the organisation's zone cannot be asked, or the refused rows cannot be written.
     pub async fn run<S: CommandSink>(self, sink: &S) -> Result<Summary> {
         let Self { plan, zone, rejects, options } = self;
         let zone = match zone {
@@ -126,7 +126,14 @@ impl Prepared {
         import.bar.finish_and_clear();
         import.rejects.finish()?;
         let unused = plan.files.iter().map(|(name, file)| (name.clone(), file.unused.clone()));
-        Ok(Summary { steps, unused_columns: unused.collect(), outcome })
+        let summary = Summary { steps, unused_columns: unused.collect(), outcome };
+        if matches!(summary.outcome, Outcome::Complete) {
+            return Ok(summary);
+        }
+        for step in &summary.steps {
+            writeln!(import.report, "{step}").context("cannot tell what was done")?;
+        }
+        Err(Unfinished(summary).into())
     }
 }
 
