@@ -8,6 +8,6 @@ mod records;
 
 pub use annals::Annals;
 pub use http::{Accepted, Answer, Http, encoded};
-pub use process::{Process, annals, binary};
+pub use process::{Process, annals, binary, signal, until};
 pub use records::{account, brl, contact, opportunity, texts, user};
-pub use reference::{project_root, reference_data};
+pub use reference::{number_from, project_root, reference_data};
