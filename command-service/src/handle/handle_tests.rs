@@ -6,16 +6,21 @@ use std::sync::{
 };
 
 use events::{
-    ActorKind,
-    ids::{AccountId, ContactId, CustomerRef, LogId, OpportunityId, QuoteId, UserId, derived},
+    ActorKind, Channel, Instant, Payload, Position,
+    ids::{
+        AccountId, ContactId, CustomerRef, LogId, OpportunityId, OrganizationId, QuoteId, UserId,
+        derived,
+    },
     keys::MemoryKeys,
     store::{EventFeed, StreamReader, memory::MemoryStore},
+    values::Prose,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::*;
-use crate::command::commands;
+use crate::{aggregate::Command, command::commands, refusal::Refusal};
 
 /// 2026-03-02T12:00:00Z.
 const NOON: i64 = 1_772_452_800_000_000;
@@ -78,6 +83,7 @@ impl World {
         Uuid::from_u128(*next)
     }
 
+    #[expect(clippy::unused_self, reason = "a test reads like a sentence")]
     fn parse(&self, name: &str, body: &Value) -> Box<dyn Command> {
         let entry = commands().into_iter().find(|entry| entry.name == name).unwrap();
         let raw = serde_json::value::to_raw_value(body).unwrap();
