@@ -187,3 +187,7 @@ impl Handler {
 async fn told(stop: &mut watch::Receiver<bool>) {
     stop.wait_for(|stop| *stop).await.ok();
 }
+
+#[cfg(test)]
+#[path = "reactions_tests.rs"]
+mod tests;

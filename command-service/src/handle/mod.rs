@@ -251,5 +251,7 @@ fn stripe(stream: StreamName) -> usize {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 #[path = "handle_tests.rs"]
 mod tests;
