@@ -7,7 +7,13 @@ mod process;
 mod records;
 
 pub use annals::Annals;
+<<<<<<< HEAD
 pub use http::{Accepted, Answer, Http, encoded};
 pub use process::{Process, annals, binary};
 pub use records::{account, brl, contact, opportunity, texts, user};
 pub use reference::{project_root, reference_data};
+=======
+pub use http::{Accepted, Answer, Http};
+pub use process::{Process, annals, binary, signal, until};
+pub use reference::{number_from, project_root, reference_data};
+>>>>>>> keys
