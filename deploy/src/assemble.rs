@@ -295,8 +295,7 @@ impl Running {
 
     /// Lets running requests finish, commits what was asked, and gives the folder back.
     pub async fn shutdown(mut self) {
-        // Every task may have ended already.
-        let _ = self.stop.send(true);
+        self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("some tasks did not end in time");
@@ -304,6 +303,6 @@ impl Running {
         }
         self.store.shutdown().await;
         // Whoever finds no address starts the product themselves.
-        let _ = std::fs::remove_file(self.folder.file("annals.addr"));
+        std::fs::remove_file(self.folder.file("annals.addr")).ok();
     }
 }

@@ -134,6 +134,21 @@ impl Http {
         self.command(name, body).await.accepted()
     }
 
+    /// Waits until the read models are at the end of the log, and says where that is.
+    ///
+    /// # Panics
+    /// When they do not get there.
+    pub async fn settled(&self) -> String {
+        let mut head = String::new();
+        crate::until("the read models are at the end of the log", async || {
+            let state = self.get("/readyz").await.json();
+            head = state["log"]["head"].as_str().expect("a position").to_owned();
+            state["read_side"]["position"] == head.as_str()
+        })
+        .await;
+        head
+    }
+
     /// Asks a question that has to see `position`.
     pub async fn see(&self, path: &str, position: &str) -> Value {
         let separator = if path.contains('?') { '&' } else { '?' };

@@ -10,6 +10,6 @@ mod dice;
 pub use annals::Annals;
 pub use dice::Dice;
 pub use http::{Accepted, Answer, Http, encoded};
-pub use process::{Process, annals, binary};
+pub use process::{Process, annals, binary, signal, until};
 pub use records::{account, brl, contact, opportunity, texts, user};
-pub use reference::{project_root, reference_data};
+pub use reference::{number_from, project_root, reference_data};

@@ -4,8 +4,9 @@ use std::{
     fs::File,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::OnceLock,
+    time::Duration,
 };
 
 use crate::http::Http;
@@ -79,6 +80,17 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
+    /// Asks it to end, as a service manager does (SIGTERM), and waits until it has.
+    pub fn terminate(mut self) -> ExitStatus {
+        signal(self.child.id(), "TERM");
+        self.child.wait().expect("it ends")
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -91,6 +103,26 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to one process.
+pub fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    assert!(sent.expect("the program `kill`").success(), "{process} is gone");
+}
+
+/// Asks again and again until something is so.
+///
+/// # Panics
+/// When it is not so within two minutes.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let patience = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(120), patience).await;
+    assert!(waited.is_ok(), "in vain: {what}");
 }
 
 /// Runs one operator's command to its end.

@@ -18,7 +18,7 @@ use events::{
 
 use projection_service::read_side::ReadSide;
 
-use crate::sales::checkpoints::Checkpoints;
+use crate::sales::checkpoints::{BLOCK, Checkpoints};
 
 /// What every question is answered with.
 #[derive(Clone)]
@@ -42,6 +42,13 @@ impl App {
         unsealer: Unsealer,
         clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     ) -> Self {
-        Self { read_side, feed, streams, unsealer, clock, checkpoints: Checkpoints::default() }
+        Self {
+            read_side,
+            feed,
+            streams,
+            unsealer,
+            clock,
+            checkpoints: Checkpoints::of_blocks(BLOCK),
+        }
     }
 }

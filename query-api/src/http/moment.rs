@@ -148,6 +148,7 @@ impl App {
             self.require_known(position).await?;
         }
         let session = self.reached(session, &token, at_least.max(cut.position)).await?;
+        self.checkpoints.keep_up(&session.generation, session.position);
         let moment = Moment {
             position: cut.position.unwrap_or(session.position),
             generation: session.generation,

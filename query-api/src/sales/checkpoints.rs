@@ -10,19 +10,22 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+use events::Position;
 use projection_service::{read_side::LiveGeneration, table::Value};
 
 use super::ledger::{By, MEASURES, Narrowed, block};
 use crate::{
+    as_of::Sense,
     database::{DatabaseError, Row, Snapshot},
     http::moment::Moment,
 };
 
-/// How many positions make a block.
-const BLOCK: i64 = 4_096;
+/// How many positions make a block: about as many lines are read from the ledger in a few
+/// milliseconds.
+pub(crate) const BLOCK: i64 = 4_096;
 /// From how many blocks behind on the sums are brought up to date, beside the question.
 const BEHIND: i64 = 2;
-/// With more groups than this the sums are not kept: they would be as long as the ledger.
+/// With more groups than this the sums go no further: they would become as long as the ledger.
 const MOST_GROUPS: usize = 5_000;
 
 /// Everything that is counted and added up, in the order of [`MEASURES`].
@@ -64,13 +67,12 @@ struct Split {
     places: HashMap<(Value, String), usize>,
     blocks: Vec<Block>,
     days: BTreeMap<i64, Vec<Step>>,
-    is_filling: bool,
 }
 
 impl Split {
     /// The last position that is in the sums.
-    fn reached(&self) -> i64 {
-        i64::try_from(self.blocks.len()).unwrap_or(i64::MAX).saturating_mul(BLOCK)
+    fn reached(&self, block: i64) -> i64 {
+        i64::try_from(self.blocks.len()).unwrap_or(i64::MAX).saturating_mul(block)
     }
 
     fn place(&mut self, group: (Value, String)) -> usize {
@@ -82,7 +84,7 @@ impl Split {
         place
     }
 
-    /// Takes the next block in: its lines, added up by day and group.
+    /// Takes the next block in: its lines, each with its day and group.
     fn take(&mut self, lines: Vec<(i64, (Value, String), Measures)>) {
         let mut block = Block::default();
         for (day, group, measures) in lines {
@@ -96,20 +98,20 @@ impl Split {
 
     /// The sums of what was known at a position, and the position they go up to. None where lines
     /// have to be left out by their day.
-    fn known_at(&self, position: i64, day: i64) -> Option<(Sums, i64)> {
-        let whole = usize::try_from(position / BLOCK).ok()?.min(self.blocks.len());
+    fn known_at(&self, block: i64, position: i64, day: i64) -> Option<(Sums, i64)> {
+        let whole = usize::try_from(position / block).ok()?.min(self.blocks.len());
         let blocks = self.blocks.get(..whole)?;
         if blocks.iter().any(|block| block.latest_day > Some(day)) {
             return None;
         }
         let steps = blocks.iter().flat_map(|block| &block.steps);
-        Some((self.sum(steps), i64::try_from(whole).ok()?.saturating_mul(BLOCK)))
+        Some((self.sum(steps), i64::try_from(whole).ok()?.saturating_mul(block)))
     }
 
     /// The sums of what was true on a day, and the position they go up to. None where they go
     /// further than was asked.
-    fn true_on(&self, position: i64, day: i64) -> Option<(Sums, i64)> {
-        let reached = self.reached();
+    fn true_on(&self, block: i64, position: i64, day: i64) -> Option<(Sums, i64)> {
+        let reached = self.reached(block);
         let steps = self.days.range(..=day).flat_map(|(_, steps)| steps);
         (reached <= position).then(|| (self.sum(steps), reached))
     }
@@ -133,114 +135,127 @@ fn add_step(steps: &mut Vec<Step>, place: usize, measures: &Measures) {
 }
 
 /// The sums that are kept of the live generation.
-#[derive(Clone, Default)]
-pub(crate) struct Checkpoints(Arc<RwLock<Kept>>);
+#[derive(Clone)]
+pub(crate) struct Checkpoints {
+    kept: Arc<RwLock<Kept>>,
+    /// How many positions make a block.
+    block: i64,
+}
 
 #[derive(Default)]
 struct Kept {
     generation: u32,
-    splits: HashMap<By, Split>,
+    is_filling: bool,
+    /// In the order of [`By::KEPT`].
+    splits: [Split; By::KEPT.len()],
 }
 
 impl Checkpoints {
-    /// What is known without reading the ledger: sums, and the position they go up to.
-    pub(crate) fn begin(&self, moment: &Moment, by: By, narrowed: &Narrowed) -> (Sums, i64) {
-        let whole = narrowed.party.is_none() && narrowed.conditions.is_empty();
-        if !whole || !by.is_kept() {
-            return (Sums::new(), 0);
-        }
-        let (position, day) = (moment.position.sql(), moment.day().number());
-        let kept = self.read();
-        let found =
-            kept.splits.get(&by).filter(|_| kept.generation == moment.generation.number).and_then(
-                |split| match moment.sense {
-                    crate::as_of::Sense::Recorded => split.known_at(position, day),
-                    crate::as_of::Sense::Effective => split.true_on(position, day),
-                },
-            );
-        let reached = kept.splits.get(&by).map_or(0, Split::reached);
-        let is_other = kept.generation != moment.generation.number;
-        drop(kept);
-        if is_other || position.saturating_sub(reached) >= BEHIND * BLOCK {
-            self.fill(&moment.generation, by, position);
-        }
-        found.unwrap_or_default()
+    /// Nothing is kept yet.
+    pub(crate) fn of_blocks(block: i64) -> Self {
+        Self { kept: Arc::default(), block }
     }
 
-    /// Brings the sums up to date beside the question, unless that is under way.
-    fn fill(&self, generation: &LiveGeneration, by: By, position: i64) {
-        let mut kept = self.write();
-        if kept.generation != generation.number {
-            *kept = Kept { generation: generation.number, splits: HashMap::new() };
-        }
-        let split = kept.splits.entry(by).or_default();
-        if split.is_filling || split.groups.len() > MOST_GROUPS {
+    /// The last position that is in the sums.
+    #[cfg(test)]
+    pub(crate) fn reached(&self) -> i64 {
+        self.read().splits[0].reached(self.block)
+    }
+
+    /// What is known without reading the ledger: sums, and the position they go up to.
+    pub(crate) fn begin(&self, moment: &Moment, by: By, narrowed: &Narrowed) -> (Sums, i64) {
+        let is_whole = narrowed.party.is_none() && narrowed.conditions.is_empty();
+        let place = By::KEPT.iter().position(|kept| *kept == by).filter(|_| is_whole);
+        let (position, day) = (moment.position.sql(), moment.day().number());
+        let kept = self.read();
+        place
+            .and_then(|place| kept.splits.get(place))
+            .filter(|_| kept.generation == moment.generation.number)
+            .and_then(|split| match moment.sense {
+                Sense::Recorded => split.known_at(self.block, position, day),
+                Sense::Effective => split.true_on(self.block, position, day),
+            })
+            .unwrap_or_default()
+    }
+
+    /// Brings the sums up to date beside the questions, if they are behind and nobody does yet.
+    /// `position` is how far the generation has come.
+    pub(crate) fn keep_up(&self, generation: &LiveGeneration, position: Position) {
+        let is_behind = |kept: &Kept| {
+            let is_other = kept.generation != generation.number;
+            let behind = position.sql().saturating_sub(kept.splits[0].reached(self.block));
+            is_other || (!kept.is_filling && !kept.is_too_wide() && behind >= BEHIND * self.block)
+        };
+        if !is_behind(&self.read()) {
             return;
         }
-        split.is_filling = true;
+        let mut kept = self.write();
+        if !is_behind(&kept) {
+            return;
+        }
+        if kept.generation != generation.number {
+            *kept = Kept { generation: generation.number, ..Kept::default() };
+        }
+        kept.is_filling = true;
         drop(kept);
-        let (kept, generation) = (self.clone(), generation.clone());
+        let (checkpoints, generation) = (self.clone(), generation.clone());
         tokio::spawn(async move {
-            if let Err(error) = kept.fill_until(&generation, by, position).await {
+            if let Err(error) = checkpoints.fill(&generation, position.sql()).await {
                 tracing::warn!(%error, "sums of the revenue ledger are not kept now");
             }
-            kept.with(&generation, by, |split| split.is_filling = false);
+            checkpoints.with(&generation, |kept| kept.is_filling = false);
         });
     }
 
-    async fn fill_until(
-        &self,
-        generation: &LiveGeneration,
-        by: By,
-        position: i64,
-    ) -> Result<(), DatabaseError> {
+    async fn fill(&self, generation: &LiveGeneration, position: i64) -> Result<(), DatabaseError> {
         loop {
-            let reached = self.with(generation, by, |split| {
-                if split.groups.len() > MOST_GROUPS {
-                    // The list of groups stays, so that it is not tried again.
-                    (split.blocks, split.days) = Default::default();
-                    return None;
-                }
-                Some(split.reached())
+            let reached = self.with(generation, |kept| {
+                (!kept.is_too_wide()).then(|| kept.splits[0].reached(self.block))
             });
+            // None where another generation is live by now.
             let Some(from) = reached.flatten() else { return Ok(()) };
-            let to = from.saturating_add(BLOCK);
+            let to = from.saturating_add(self.block);
             if to > position {
                 return Ok(());
             }
-            let statement = block(by, from, to);
+            let statement = block(from, to);
             let mut snapshot = Snapshot::begin(&generation.pool).await?;
             let rows = snapshot.rows(&statement.text, &statement.binds).await?;
-            let lines = rows.iter().map(|row| {
-                let group = (row.value("key")?, row.text("currency")?.to_owned());
-                Ok((row.int("business_day")?, group, measures(row)?))
+            let mut blocks: [Vec<_>; By::KEPT.len()] = Default::default();
+            for row in &rows {
+                let (day, measures) = (row.int("business_day")?, measures(row)?);
+                for (by, lines) in By::KEPT.iter().zip(&mut blocks) {
+                    let key = by.column().map_or(Ok(Value::Null), |column| row.value(column))?;
+                    lines.push((day, (key, row.text("currency")?.to_owned()), measures));
+                }
+            }
+            self.with(generation, |kept| {
+                for (split, lines) in kept.splits.iter_mut().zip(blocks) {
+                    split.take(lines);
+                }
             });
-            let lines = lines.collect::<Result<Vec<_>, DatabaseError>>()?;
-            self.with(generation, by, |split| split.take(lines));
         }
     }
 
     /// Does something with the sums, if they are still of that generation.
-    fn with<T>(
-        &self,
-        generation: &LiveGeneration,
-        by: By,
-        work: impl FnOnce(&mut Split) -> T,
-    ) -> Option<T> {
+    fn with<T>(&self, generation: &LiveGeneration, work: impl FnOnce(&mut Kept) -> T) -> Option<T> {
         let mut kept = self.write();
-        if kept.generation != generation.number {
-            return None;
-        }
-        kept.splits.get_mut(&by).map(work)
+        (kept.generation == generation.number).then(|| work(&mut kept))
     }
 
     // A thread that died in between left sums that are whole: a block is taken in one go.
     fn read(&self) -> RwLockReadGuard<'_, Kept> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.kept.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Kept> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.kept.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn is_too_wide(&self) -> bool {
+        self.splits.iter().any(|split| split.groups.len() > MOST_GROUPS)
     }
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::list::Statement;
 
 /// By what sums are split, besides the currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// Not at all.
     Nothing,
@@ -57,17 +57,20 @@ impl By {
         }
     }
 
-    /// Whether its sums are kept in memory: there are few groups, and they follow from the ledger
-    /// alone.
-    pub(crate) const fn is_kept(self) -> bool {
+    /// The ways to split whose sums are kept in memory: there are few groups, and they follow from
+    /// the ledger alone.
+    pub(crate) const KEPT: [Self; 6] =
+        [Self::Nothing, Self::Owner, Self::Period, Self::Stage, Self::State, Self::Product];
+
+    /// The column of the ledger that is the key, where one column is.
+    pub(crate) const fn column(self) -> Option<&'static str> {
         match self {
-            Self::Nothing
-            | Self::Owner
-            | Self::Period
-            | Self::Stage
-            | Self::State
-            | Self::Product => true,
-            Self::Account | Self::Contact | Self::Manager | Self::Office => false,
+            Self::Owner => Some("owner_id"),
+            Self::Period => Some("period"),
+            Self::Stage => Some("stage"),
+            Self::State => Some("state"),
+            Self::Product => Some("product"),
+            Self::Nothing | Self::Account | Self::Contact | Self::Manager | Self::Office => None,
         }
     }
 
@@ -118,16 +121,14 @@ pub(crate) const MEASURES: [&str; 8] = [
     "lost_count",
 ];
 
-/// The lines between two positions, added up by business day, key and currency.
-pub(crate) fn block(by: By, after: i64, until: i64) -> Statement {
-    let key = by.key();
-    let mut statement = Statement::new(&format!(
-        "select d.business_day, {key} as key, d.currency, {} from revenue_deltas d",
-        measures()
-    ));
-    statement.push(" where d.position > ? and d.position <= ?", [after, until]);
-    let group = if by == By::Nothing { String::new() } else { format!("{key}, ") };
-    statement.text.push_str(&format!(" group by d.business_day, {group}d.currency"));
+/// The lines of the ledger between two positions.
+pub(crate) fn block(after: i64, until: i64) -> Statement {
+    let mut columns = vec!["business_day", "currency"];
+    columns.extend(By::KEPT.iter().filter_map(|by| by.column()));
+    columns.extend(MEASURES);
+    let columns = columns.join(", ");
+    let mut statement = Statement::new(&format!("select {columns} from revenue_deltas where "));
+    statement.push("position > ? and position <= ?", [after, until]);
     statement
 }
 

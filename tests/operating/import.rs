@@ -1,0 +1,72 @@
+//! `annals import` of a real sales pipeline into a running service, figure by figure.
+
+use std::{path::Path, process::Output};
+
+use tests::{Process, annals, project_root, reference_data};
+
+use crate::figures::{all_agree, head};
+
+/// The mapping of the sales lists.
+pub(crate) fn mapping() -> String {
+    project_root()
+        .join("deploy/mappings/maven_crm_sales/maven_crm_sales.toml")
+        .display()
+        .to_string()
+}
+
+/// Imports the lists of `folder` into the installation at `data`.
+pub(crate) fn import(data: &Path, folder: &Path, further: &[&str]) -> Output {
+    let (data, folder) = (data.display().to_string(), folder.display().to_string());
+    let mapping = mapping();
+    let mut arguments = vec!["--data", &data, "import", &mapping, "--folder", &folder];
+    arguments.extend_from_slice(further);
+    annals(&arguments)
+}
+
+/// What a command that has to succeed printed.
+#[track_caller]
+pub(crate) fn done(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{}: {said}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_gives_every_figure_and_a_second_one_changes_nothing() {
+    let name = "an_import_gives_every_figure_and_a_second_one_changes_nothing";
+    let Some(lists) = reference_data(name, "maven_crm_sales") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let process = Process::start(&data);
+    let http = process.http();
+
+    let said = done(&import(&data, &lists, &[]));
+    for line in [
+        "create_opportunity from sales_pipeline.csv: 8800 rows, 8800 accepted",
+        "account: blank in 1425 rows, left out",
+        "product: `GTXPro` became `GTX Pro` in 1480 rows",
+        "sector: `technolgy` became `technology` in 12 rows",
+        "office_location: `Philipines` became `Philippines` in 1 rows",
+        "complete: 15737 accepted, 0 already there, 0 changed since, 0 refused",
+    ] {
+        assert!(said.contains(line), "it does not say `{line}`:\n{said}");
+    }
+    all_agree(&http, &lists).await;
+
+    let before = head(&http).await;
+    let again = done(&import(&data, &lists, &[]));
+    assert!(
+        again.contains("complete: 0 accepted, 15737 already there, 0 changed since, 0 refused"),
+        "{again}"
+    );
+    assert_eq!(head(&http).await, before, "a second import wrote something");
+
+    let replayed = done(&annals(&["--data", &data.display().to_string(), "replay"]));
+    assert!(replayed.contains("equal"), "{replayed}");
+    all_agree(&http, &lists).await;
+}
