@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use events::{
-    Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded,
+    Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded, Version,
     ids::{EventId, StreamName, derived},
     store::{EventFeed, Receipt, StoreError},
 };
@@ -50,7 +50,7 @@ impl Handler {
                 on_behalf_of: request.on_behalf_of.or(Some(request.actor.id)),
                 correlation_id: request.correlation_id,
             };
-            for reaction in self.reactions_to(&event, receipt.stream).await? {
+            for reaction in self.reactions_to(&event, receipt.stream, receipt.version).await? {
                 position = position.max(self.run(reaction, &why).await?);
             }
         }
@@ -61,8 +61,9 @@ impl Handler {
         &self,
         event: &CrmEvent,
         stream: StreamName,
+        version: Version,
     ) -> Result<Vec<Reaction>, CommandError> {
-        let own = self.load(stream).await?;
+        let own = self.load_since(stream, version).await?;
         Ok(react(event, &own.record, stream))
     }
 
@@ -171,7 +172,8 @@ impl Handler {
             on_behalf_of: cause.on_behalf_of.or(Some(cause.actor.id)),
             correlation_id: cause.correlation_id,
         };
-        let reactions = self.reactions_to(&payload.event, recorded.stream).await?;
+        let reactions =
+            self.reactions_to(&payload.event, recorded.stream, recorded.version).await?;
         let ids = reactions.iter().map(|reaction| why.event.reaction(reaction.name)).collect();
         let known = self.store.lookup(ids).await?;
         for (reaction, known) in reactions.into_iter().zip(known) {
