@@ -195,11 +195,17 @@ impl Facts<'_> {
     /// Today, in the organisation's zone.
     #[must_use]
     pub fn today(&self) -> Day {
-        let date = self.organization.zone().rules().to_datetime(self.now.timestamp()).date();
         // The clock of a working machine is within the range of days.
-        Day::new(date)
-            .or_else(|_| Day::new(Date::constant(1970, 1, 1)))
-            .unwrap_or_else(|_| unreachable!("1970 is within the range of days"))
+        self.day_of(self.now)
+            .or_else(|| Day::new(Date::constant(1970, 1, 1)).ok())
+            .unwrap_or_else(|| unreachable!("1970 is within the range of days"))
+    }
+
+    /// Which day an instant lies on, in the organisation's zone; none beyond the range of days.
+    #[must_use]
+    pub fn day_of(&self, instant: Instant) -> Option<Day> {
+        let zone = self.organization.zone();
+        Day::new(zone.rules().to_datetime(instant.timestamp()).date()).ok()
     }
 
     /// The user who asks; a process manager or the product itself is nobody's.

@@ -2,7 +2,7 @@
 
 use events::{
     customers::ConnectionEvent,
-    ids::{Category, KeyId, PartyRef},
+    ids::{Category, ConnectionRoleId, KeyId, PartyRef},
     values::Day,
 };
 
@@ -27,6 +27,10 @@ pub struct ConnectionState {
     pub a: PartyRef,
     /// The other side.
     pub b: PartyRef,
+    /// The role of the side it was made from.
+    pub role_a: Option<ConnectionRoleId>,
+    /// The role of the other side.
+    pub role_b: Option<ConnectionRoleId>,
     /// First day.
     pub start: Option<Day>,
     /// Last day.
@@ -71,6 +75,8 @@ impl Aggregate for Connection {
                     key: established.key,
                     a: established.a.record,
                     b: established.b.record,
+                    role_a: established.a.role,
+                    role_b: established.b.role,
                     start: established.start,
                     end: established.end,
                     ended: false,
@@ -85,7 +91,9 @@ impl Aggregate for Connection {
                 state.ended = true;
             }
             (Self::Established(state), ConnectionEvent::Reinstated(reinstated)) => {
-                state.start = reinstated.start;
+                state.start = reinstated.start.or(state.start);
+                state.role_a = reinstated.role_a;
+                state.role_b = reinstated.role_b;
                 state.end = None;
                 state.ended = false;
             }

@@ -2,7 +2,7 @@
 
 use events::{
     customers::{ConnectionDetailsChanged, ConnectionEnded, ConnectionEvent, ConnectionReinstated},
-    ids::{CommandId, ConnectionId, StreamName},
+    ids::{CommandId, ConnectionId, ConnectionRoleId, PartyRef, StreamName},
     personal::{Clear, Personal},
     values::{Change, Day, Prose},
 };
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Connection,
-    relate_records::{check_dates, check_end},
+    relate_records::{check_dates, check_end, check_role},
 };
 use crate::{
     aggregate::{Decide, Facts, States},
@@ -95,26 +95,53 @@ impl Decide for EndConnection {
         Some(self.end)
     }
 
-    fn decide(&self, own: &Connection, _: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
+    fn decide(&self, own: &Connection, facts: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
         let state = own.require()?;
         if state.ended {
             let same = state.end == Some(self.end);
             return if same { Ok(Vec::new()) } else { Err(Refusal::ConnectionEnded) };
         }
         check_dates(state.start, Some(self.end))?;
+        if self.end > facts.today() {
+            return Err(Refusal::EffectiveInFuture);
+        }
         Ok(vec![ConnectionEnded { end: self.end }.into()])
     }
 }
 
-/// Takes up a connection that is over, with the roles it had.
+/// Takes up a connection that is over, with the roles it had unless others are given.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReinstateConnection {
     /// The connection: ended, or past its last day. Both ends must be there and in use.
     pub connection_id: ConnectionId,
-    /// Its new first day.
+    /// Its new first day; absent, the first day stays as it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<Day>,
+    /// The role of the record it was made from; `null` takes it away.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub role_a: Change<ConnectionRoleId>,
+    /// The role of the other record; `null` takes it away.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub role_b: Change<ConnectionRoleId>,
+}
+
+impl ReinstateConnection {
+    /// The role of one side from now on. One that is given must be offered; one that stays need
+    /// not be any more.
+    fn role(
+        given: &Change<ConnectionRoleId>,
+        before: Option<ConnectionRoleId>,
+        party: PartyRef,
+        states: &States,
+    ) -> Result<Option<ConnectionRoleId>, Refusal> {
+        let mut role = before;
+        given.apply_to(&mut role);
+        if role != before {
+            check_role(role, party, states)?;
+        }
+        Ok(role)
+    }
 }
 
 impl Decide for ReinstateConnection {
@@ -126,7 +153,14 @@ impl Decide for ReinstateConnection {
     }
 
     fn needs(&self, own: &Connection, _: &States) -> Vec<StreamName> {
-        own.established().map_or_else(Vec::new, |state| vec![state.a.stream(), state.b.stream()])
+        let Some(state) = own.established() else { return Vec::new() };
+        let mut streams = vec![state.a.stream(), state.b.stream()];
+        for given in [self.role_a, self.role_b] {
+            if let Change::Set(role) = given {
+                streams.push(role.stream());
+            }
+        }
+        streams
     }
 
     fn decide(&self, own: &Connection, facts: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
@@ -136,7 +170,9 @@ impl Decide for ReinstateConnection {
         }
         check_end(state.a, facts.states)?;
         check_end(state.b, facts.states)?;
-        Ok(vec![ConnectionReinstated { start: self.start }.into()])
+        let role_a = Self::role(&self.role_a, state.role_a, state.a, facts.states)?;
+        let role_b = Self::role(&self.role_b, state.role_b, state.b, facts.states)?;
+        Ok(vec![ConnectionReinstated { start: self.start, role_a, role_b }.into()])
     }
 }
 

@@ -3,7 +3,7 @@
 use events::{
     CrmEvent,
     customers::{ConnectionEnded, ConnectionReinstated},
-    ids::{AccountId, Category, ConnectionId, ContactId, PartyRef},
+    ids::{AccountId, Category, ConnectionId, ConnectionRoleId, ContactId, PartyRef},
     values::Day,
 };
 use serde_json::{Value, json};
@@ -13,8 +13,8 @@ use super::{ChangeConnectionDetails, EndConnection, ReinstateConnection};
 use crate::{
     aggregate::Decide,
     customers::{
-        CreateAccount, CreateContact, DeactivateContact, RelateRecords, connection_between,
-        testing::World,
+        CreateAccount, CreateContact, DeactivateContact, DefineConnectionRole, RelateRecords,
+        connection_between, testing::World,
     },
     refusal::Refusal,
 };
@@ -78,10 +78,55 @@ fn a_connection_that_ended_is_taken_up_again_once() {
     assert_eq!(world.send::<ReinstateConnection>(reinstate()), Err(Refusal::ConnectionActive));
     world.send::<EndConnection>(end("2026-06-30")).unwrap();
     let start = Some(day("2026-09-01"));
-    let event = CrmEvent::Connection(ConnectionReinstated { start }.into());
+    let event =
+        CrmEvent::Connection(ConnectionReinstated { start, role_a: None, role_b: None }.into());
     assert_eq!(world.send::<ReinstateConnection>(reinstate()), Ok(vec![event]));
     assert_eq!(world.send::<ReinstateConnection>(reinstate()), Err(Refusal::ConnectionActive));
     assert_eq!(world.send::<EndConnection>(end("2026-10-01")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_connection_is_taken_up_again_with_the_roles_that_are_given_or_those_it_had() {
+    const BUYER: Uuid = Uuid::from_u128(31);
+    const DECIDER: Uuid = Uuid::from_u128(32);
+    let mut world = world();
+    for (id, name, applies_to) in
+        [(BUYER, "Buyer", json!(["account"])), (DECIDER, "Decider", json!(["contact"]))]
+    {
+        let define = json!({
+            "connection_role_id": id, "name": name, "category": "Business",
+            "applies_to": applies_to,
+        });
+        world.send::<DefineConnectionRole>(define).unwrap();
+    }
+    world.send::<EndConnection>(end("2026-06-30")).unwrap();
+    let reinstate = |roles: Value| {
+        let mut body = json!({ "connection_id": connection() });
+        body.as_object_mut().unwrap().extend(roles.as_object().unwrap().clone());
+        body
+    };
+    let wrong = world.send::<ReinstateConnection>(reinstate(json!({ "role_a": DECIDER })));
+    assert_eq!(wrong, Err(Refusal::ConnectionRoleType));
+    let unknown = world.send::<ReinstateConnection>(reinstate(json!({ "role_b": Uuid::nil() })));
+    assert_eq!(unknown, Err(Refusal::not_found(Category::ConnectionRole)));
+
+    let roles = |role_a: Option<Uuid>, role_b: Option<Uuid>| {
+        let (role_a, role_b) = (role_a.map(ConnectionRoleId), role_b.map(ConnectionRoleId));
+        Ok(vec![CrmEvent::Connection(ConnectionReinstated { start: None, role_a, role_b }.into())])
+    };
+    let both = reinstate(json!({ "role_a": BUYER, "role_b": DECIDER }));
+    assert_eq!(world.send::<ReinstateConnection>(both), roles(Some(BUYER), Some(DECIDER)));
+    world.send::<EndConnection>(end("2026-07-31")).unwrap();
+    let without = reinstate(json!({ "role_b": null }));
+    assert_eq!(world.send::<ReinstateConnection>(without), roles(Some(BUYER), None));
+}
+
+#[test]
+fn a_connection_is_not_ended_on_a_day_to_come() {
+    // The day of these tests is 2026-11-23.
+    let refused = world().send::<EndConnection>(end("2026-11-24"));
+    assert_eq!(refused, Err(Refusal::EffectiveInFuture));
+    assert_eq!(world().send::<EndConnection>(end("2026-11-23")).unwrap().len(), 1);
 }
 
 #[test]

@@ -160,7 +160,10 @@ fn role_state(role: ConnectionRoleId, states: &States) -> Option<&ConnectionRole
 }
 
 /// A role that is given must be offered, and for records of that kind.
-fn check_role(
+///
+/// # Errors
+/// When it is not there, retired, or not for that record.
+pub(super) fn check_role(
     role: Option<ConnectionRoleId>,
     party: PartyRef,
     states: &States,

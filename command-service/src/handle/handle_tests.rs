@@ -300,3 +300,28 @@ async fn a_create_reads_no_stream_and_still_sees_what_is_there() {
     let other = world.handler_on(world.store.clone());
     assert_eq!(code(other.handle(create(account, "B")).await), "record.exists");
 }
+
+#[tokio::test]
+async fn a_day_that_a_command_names_may_lie_in_the_past_but_not_in_the_future() {
+    const DAY: i64 = 86_400_000_000;
+    let world = World::new().await;
+    let account = AccountId(world.id());
+    world.send("CreateAccount", json!({ "account_id": account, "name": "A" })).await.unwrap();
+    let contact = world.id();
+    world.send("CreateContact", json!({ "contact_id": contact, "last_name": "B" })).await.unwrap();
+    let parent = events::ids::CustomerRef::Account(account);
+    let change = |since, effective_at: Option<i64>| {
+        let body = json!({ "contact_id": contact, "parent": parent, "since": since });
+        Request {
+            effective_at: effective_at.map(Instant::from_micros),
+            ..world.request("ChangeContactParent", world.parse("ChangeContactParent", &body))
+        }
+    };
+    let refused = code(world.handler.handle(change("2026-03-03", None)).await);
+    assert_eq!(refused, "effective_at.future");
+    let another_day = change("2026-03-01", Some(NOON - 3 * DAY));
+    assert_eq!(code(world.handler.handle(another_day).await), "effective_at.reason_required");
+    let accepted = world.handler.handle(change("2026-03-01", Some(NOON - DAY))).await.unwrap();
+    let recorded = world.store.read_stream(accepted.record.stream(), Version(1), 1).await.unwrap();
+    assert_eq!(recorded[0].event.effective_at, Some(Instant::from_micros(NOON - DAY)));
+}

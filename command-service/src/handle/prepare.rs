@@ -185,6 +185,7 @@ impl Handler {
         context.update(request.name.as_bytes());
         context.update(&[0]);
         context.update(&canonical);
+        context.update(&[u8::from(request.effective_at.is_some())]);
         if let Some(effective_at) = request.effective_at {
             context.update(&effective_at.micros().to_be_bytes());
         }
@@ -205,9 +206,14 @@ fn key_of(record: &Record, event: &CrmEvent) -> Option<KeyId> {
     })
 }
 
-/// Business time: what the header says, or the day that the command itself names.
+/// Business time: what the header says, or the day that the command itself names. Never later than
+/// the time of recording. The past is for imports, for what a reason is given for, and for the day
+/// that the command names.
 fn effective_at(request: &Request, facts: &Facts<'_>) -> Result<Option<Instant>, Refusal> {
     let day = request.command.effective_day();
+    if day.is_some_and(|day| day > facts.today()) {
+        return Err(Refusal::EffectiveInFuture);
+    }
     let start = |day: Day| {
         let midnight = facts.organization.zone().rules().to_timestamp(day.date().at(0, 0, 0, 0));
         midnight.ok().map(Instant::from)
@@ -222,6 +228,6 @@ fn effective_at(request: &Request, facts: &Facts<'_>) -> Result<Option<Instant>,
     let explained = request.channel == Channel::Import
         || request.channel == Channel::Process
         || request.reason.is_some()
-        || day.is_some();
+        || day.is_some_and(|day| Some(day) == facts.day_of(given));
     if explained { Ok(Some(given)) } else { Err(Refusal::ReasonRequired) }
 }

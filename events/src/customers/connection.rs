@@ -152,13 +152,19 @@ pub struct ConnectionEnded {
     pub end: Day,
 }
 
-/// The relationship was taken up again.
+/// The relationship was taken up again, without a last day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionReinstated {
-    /// Its first day.
+    /// Its first day; absent, it stays as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Day>,
+    /// The role of side a from now on; absent, it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_a: Option<ConnectionRoleId>,
+    /// The role of side b from now on; absent, it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_b: Option<ConnectionRoleId>,
 }
 
 personal_fields! {

@@ -89,6 +89,16 @@ record! {
     }
 }
 
+impl ConnectionSideRecord {
+    /// The role from now on. One that somebody chose was not filled in.
+    fn take_role(&mut self, role: Option<ConnectionRoleId>) {
+        if self.role != role {
+            self.role = role;
+            self.role_is_reciprocal = false;
+        }
+    }
+}
+
 impl ConnectionRecord {
     fn established(id: ConnectionId, made: &ConnectionEstablished, fact: &Fact<'_>) -> Self {
         let mut erased = Erased::default();
@@ -136,6 +146,8 @@ impl ConnectionRecord {
             }
             ConnectionEvent::Reinstated(reinstated) => {
                 self.start = reinstated.start.or(self.start);
+                self.a.take_role(reinstated.role_a);
+                self.b.take_role(reinstated.role_b);
                 self.end = None;
                 self.state = RecordState::Active;
             }

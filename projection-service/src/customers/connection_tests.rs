@@ -2,7 +2,7 @@
 
 use events::{
     customers::{ConnectionEnded, ConnectionEvent, ConnectionReinstated},
-    ids::{ConnectionId, PartyRef},
+    ids::{ConnectionId, ConnectionRoleId, PartyRef},
     personal::Personal,
     values::Prose,
 };
@@ -56,7 +56,11 @@ fn an_ended_connection_is_shown_as_of_before_and_can_be_taken_up_again() {
     let stream = connection().stream();
     let ended = ConnectionEvent::from(ConnectionEnded { end: day("2026-06-30") });
     let ended = world.record(stream, ended);
-    let again = ConnectionReinstated { start: Some(day("2026-07-01")) };
+    let again = ConnectionReinstated {
+        start: Some(day("2026-07-01")),
+        role_a: Some(ConnectionRoleId(id("Distributor"))),
+        role_b: None,
+    };
     let again = world.record(stream, ConnectionEvent::from(again));
     for record in ["Contoso", "Fornecedora"] {
         let state = |position| {
@@ -69,4 +73,12 @@ fn an_ended_connection_is_shown_as_of_before_and_can_be_taken_up_again() {
         assert_eq!(state(ended), (number("2026-01-01"), number("2026-06-30"), Some(1)));
         assert_eq!(state(again), (number("2026-07-01"), None, Some(0)));
     }
+    let roles = |record, position| {
+        let row = seen_from(&world, record, position);
+        let of = |column| value(&CONNECTION_SIDES, &row, column).id();
+        (of("role_id"), of("other_role_id"))
+    };
+    assert_eq!(roles("Contoso", ended), (Some(id("Buyer")), Some(id("Supplier"))));
+    assert_eq!(roles("Contoso", again), (Some(id("Distributor")), None));
+    assert_eq!(roles("Fornecedora", again), (None, Some(id("Distributor"))));
 }

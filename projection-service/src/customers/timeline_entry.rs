@@ -176,9 +176,10 @@ fn connection(event: &ConnectionEvent) -> Entry {
         ConnectionEvent::Ended(ended) => {
             Entry::of("Connection ended").with("end", json!(ended.end))
         }
-        ConnectionEvent::Reinstated(reinstated) => {
-            Entry::of("Connection reinstated").with("start", reinstated.start.map(|day| json!(day)))
-        }
+        ConnectionEvent::Reinstated(reinstated) => Entry::of("Connection reinstated")
+            .with("start", reinstated.start.map(|day| json!(day)))
+            .with("role_a", reinstated.role_a.map(|role| json!(role)))
+            .with("role_b", reinstated.role_b.map(|role| json!(role))),
     }
 }
 

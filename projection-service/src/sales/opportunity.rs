@@ -267,3 +267,7 @@ impl Record for OpportunityRecord {
         ]
     }
 }
+
+#[cfg(test)]
+#[path = "opportunity_tests.rs"]
+mod tests;

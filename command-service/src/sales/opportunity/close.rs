@@ -17,7 +17,8 @@ use crate::{
     sales::shared::check_amount,
 };
 
-/// Closes an open opportunity as won.
+/// Closes an open opportunity as won. Its active quotes must be named; one that becomes active in
+/// the very same moment may be overlooked, and stays active.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WinOpportunity {
