@@ -50,8 +50,7 @@ impl Handler {
                 on_behalf_of: request.on_behalf_of.or(Some(request.actor.id)),
                 correlation_id: request.correlation_id,
             };
-            let after = (receipt.stream, receipt.version);
-            for reaction in self.reactions_to(&event, after).await? {
+            for reaction in self.reactions_to(&event, receipt.stream, receipt.version).await? {
                 position = position.max(self.run(reaction, &why).await?);
             }
         }
@@ -61,14 +60,10 @@ impl Handler {
     async fn reactions_to(
         &self,
         event: &CrmEvent,
-        (stream, version): (StreamName, Version),
+        stream: StreamName,
+        version: Version,
     ) -> Result<Vec<Reaction>, CommandError> {
-        let mut own = self.load(stream).await?;
-        // The log tells of an event before its writer has put the new state into memory. On the
-        // state before it a reaction would be quiet, and being repeated it would stay so.
-        if own.version < version {
-            own = self.read_on(stream, own).await?;
-        }
+        let own = self.load_since(stream, version).await?;
         Ok(react(event, &own.record, stream))
     }
 
@@ -178,7 +173,7 @@ impl Handler {
             correlation_id: cause.correlation_id,
         };
         let reactions =
-            self.reactions_to(&payload.event, (recorded.stream, recorded.version)).await?;
+            self.reactions_to(&payload.event, recorded.stream, recorded.version).await?;
         let ids = reactions.iter().map(|reaction| why.event.reaction(reaction.name)).collect();
         let known = self.store.lookup(ids).await?;
         for (reaction, known) in reactions.into_iter().zip(known) {

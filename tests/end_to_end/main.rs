@@ -10,3 +10,15 @@ mod revenue;
 mod time;
 // Lists, pages, cursors, reading one's own writes.
 mod reading;
+// Bad input and broken rules.
+mod refusals;
+// Lists of commands.
+mod batches;
+// The log as evidence: the feed, histories, restart, replay.
+mod evidence;
+// Tokens and scopes.
+mod access;
+// What log lines say.
+mod logs;
+// A generated pipeline, with its figures computed apart.
+mod generated;

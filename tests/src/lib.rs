@@ -5,8 +5,10 @@ mod http;
 mod annals;
 mod process;
 mod records;
+mod dice;
 
 pub use annals::Annals;
+pub use dice::Dice;
 pub use http::{Accepted, Answer, Http, encoded};
 pub use process::{Process, annals, binary, signal, until};
 pub use records::{account, brl, contact, opportunity, texts, user};

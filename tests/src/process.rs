@@ -1,6 +1,7 @@
 //! The product as a process of its own, so that it can be killed.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -40,12 +41,23 @@ pub struct Process {
 impl Process {
     /// Starts it and waits until it says where it serves.
     pub fn start(data: &Path) -> Self {
+        Self::run(data, &[], Stdio::inherit())
+    }
+
+    /// Starts it so that it writes as much as it can about what it does to a file.
+    pub fn start_logging(data: &Path, log: &Path) -> Self {
+        let file = File::create(log).expect("the file can be written");
+        Self::run(data, &["--log-level", "debug"], file.into())
+    }
+
+    fn run(data: &Path, flags: &[&str], stderr: Stdio) -> Self {
         let mut child = Command::new(binary())
             .args(["--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(stderr)
             .spawn()
             .expect("the binary starts");
         let stdout = child.stdout.take().expect("its output");
@@ -88,8 +100,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 

@@ -46,6 +46,26 @@ impl Handler {
         Ok(self.cache.get(&stream).unwrap_or(loaded))
     }
 
+    /// The state of a record, from `version` or after it.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub(crate) async fn load_since(
+        &self,
+        stream: StreamName,
+        version: Version,
+    ) -> Result<Loaded, CommandError> {
+        let loaded = self.load(stream).await?;
+        if loaded.version >= version {
+            return Ok(loaded);
+        }
+        // The log tells of an event before its writer, who has the turn, has put the new state
+        // into memory. A reaction judged on the state before it would be quiet, and stay so.
+        let _turn = self.turn(stream).await;
+        let loaded = self.load(stream).await?;
+        if loaded.version >= version { Ok(loaded) } else { self.catch_up(stream, loaded).await }
+    }
+
     /// The state of the record a command is about. `makes` says that it would make the record.
     pub(super) async fn load_own(
         &self,
@@ -75,12 +95,7 @@ impl Handler {
         Ok(loaded)
     }
 
-    /// Reads what happened to a record since it was loaded, and keeps it to itself.
-    pub(crate) async fn read_on(
-        &self,
-        stream: StreamName,
-        loaded: Loaded,
-    ) -> Result<Loaded, CommandError> {
+    async fn read_on(&self, stream: StreamName, loaded: Loaded) -> Result<Loaded, CommandError> {
         let Loaded { mut version, record } = loaded;
         let mut record = Arc::unwrap_or_clone(record);
         loop {
