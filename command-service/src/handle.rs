@@ -6,13 +6,13 @@ use aws_lc_rs::hmac;
 use events::{
     Actor, Cause, Channel, CrmEvent, Instant, NewEvent, Payload, Position, Version,
     evidence::sha256,
-    ids::{CommandId, KeyId, OrganizationId, RecordRef, StreamName},
+    ids::{Category, CommandId, KeyId, OrganizationId, RecordRef, StreamName},
     keys::{KeyError, Keyring},
     personal::Personal,
     store::{Append, AppendError, Appended, Attempt, EventStore, Fingerprint, Receipt, StoreError},
     values::{Day, Prose},
 };
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, EntryAction, EntryResult};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -28,6 +28,9 @@ const MAX_ATTEMPTS: u32 = 5;
 const CACHED_RECORDS: usize = 20_000;
 /// Commands on one stream wait for each other here instead of losing races in the store.
 const STRIPES: usize = 1_024;
+/// Numbers are allocated while the record that asks for one has its turn, so that they wait in
+/// turns of their own: with shared ones a record could wait for itself.
+const NUMBERING_STRIPES: usize = 16;
 /// How many events are read at a time when a stream is loaded.
 const PAGE: usize = 1_000;
 /// The longest chain of records that a decision may walk (the ancestors of an account).
@@ -133,7 +136,7 @@ impl Handler {
             clock,
             fingerprint_key: hmac::Key::new(hmac::HMAC_SHA256, fingerprint_secret),
             cache: Cache::new(CACHED_RECORDS),
-            stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
+            stripes: (0..STRIPES + NUMBERING_STRIPES).map(|_| Mutex::new(())).collect(),
         }
     }
 
@@ -181,6 +184,31 @@ impl Handler {
         self.catch_up(stream, unborn).await
     }
 
+    /// The state of a record that has come at least to `version`. An event can be followed before
+    /// whoever appended it has kept the state that it led to.
+    pub(crate) async fn load_at(
+        &self,
+        stream: StreamName,
+        version: Version,
+    ) -> Result<Loaded, CommandError> {
+        let loaded = self.load(stream).await?;
+        if loaded.version < version { self.catch_up(stream, loaded).await } else { Ok(loaded) }
+    }
+
+    /// Keeps a state in memory, unless a newer one is there: what was read can be old by now.
+    fn keep(&self, stream: StreamName, loaded: Loaded) {
+        let entry = self.cache.entry(&stream, None, |_, known| {
+            if known.version < loaded.version {
+                *known = loaded.clone();
+            }
+            EntryAction::Retain(())
+        });
+        if let EntryResult::Vacant(place) = entry {
+            // Fails only when the cache was emptied meanwhile; it will be read again then.
+            let _ = place.insert(loaded);
+        }
+    }
+
     /// Reads what happened to a record since it was loaded.
     async fn catch_up(&self, stream: StreamName, loaded: Loaded) -> Result<Loaded, CommandError> {
         let Loaded { mut version, record } = loaded;
@@ -197,7 +225,7 @@ impl Handler {
         }
         let loaded = Loaded { version, record: Arc::new(record) };
         if version > Version::NONE {
-            self.cache.insert(stream, loaded.clone());
+            self.keep(stream, loaded.clone());
         }
         Ok(loaded)
     }
@@ -236,7 +264,7 @@ impl Handler {
                 Ok(appended @ Appended::Stored(_)) => {
                     if count > 0 {
                         let version = own.version.plus(count);
-                        self.cache.insert(stream, Loaded { version, record: Arc::new(after) });
+                        self.keep(stream, Loaded { version, record: Arc::new(after) });
                     }
                     return Ok((appended, decided));
                 }
@@ -501,7 +529,12 @@ fn no_answer() -> StoreError {
 fn stripe(stream: StreamName) -> usize {
     // The last bytes of any uuid version are the most random ones.
     let bytes = stream.id.as_bytes();
-    usize::from(u16::from_be_bytes([bytes[14], bytes[15]])) % STRIPES
+    let number = usize::from(u16::from_be_bytes([bytes[14], bytes[15]]));
+    if stream.category == Category::Numbering {
+        STRIPES + number % NUMBERING_STRIPES
+    } else {
+        number % STRIPES
+    }
 }
 
 #[cfg(test)]

@@ -335,3 +335,61 @@ async fn the_clock_decides_what_today_is_and_numbers_count_from_one_each_year() 
     let next = world.store.read_stream(quote.stream(), Version::NONE, 1).await.unwrap();
     assert_eq!(number(&next[0]), "Q-2027-000001");
 }
+
+#[tokio::test]
+async fn a_quote_never_waits_for_itself_when_it_asks_for_its_number() {
+    let world = World::new().await;
+    let account = AccountId(world.id());
+    let customer = CustomerRef::Account(account);
+    world.send("CreateAccount", json!({ "account_id": account, "name": "Contoso" })).await.unwrap();
+    let kind = events::sales::NumberKind::Quote;
+    let sequence = events::sales::NumberSequence { kind, year: 2026 };
+    // Ids whose random-looking end is that of the stream their number comes from.
+    for number in 1..4_u128 {
+        let quote = QuoteId(Uuid::from_u128(sequence.id().0.as_u128() ^ (number << 64)));
+        let body = json!({ "quote_id": quote, "customer": customer });
+        let sent = world.send("StartQuote", body);
+        let answered = tokio::time::timeout(std::time::Duration::from_secs(10), sent).await;
+        assert_eq!(answered.expect("it waits for itself").unwrap().version, Version(1));
+    }
+}
+
+#[tokio::test]
+async fn a_reaction_is_judged_by_the_event_it_reacts_to_not_by_an_older_state() {
+    let world = World::new().await;
+    let (quote, _) = world.active_quote().await;
+    let before = world.length().await;
+    let active = world.handler.cache.get(&quote.stream()).unwrap();
+    let request = world.request(
+        "AcceptQuote",
+        world.parse("AcceptQuote", &json!({ "quote_id": quote, "close_opportunity": "won" })),
+    );
+    let fingerprint = world.handler.fingerprint(&request).unwrap();
+    world.handler.judge(&request, quote.stream(), fingerprint).await.unwrap();
+    // The follower is faster than the caller: the quote is still active in memory.
+    world.handler.cache.insert(quote.stream(), active);
+
+    let (stop, stopped) = watch::channel(false);
+    let following =
+        tokio::spawn(world.handler.clone().follow_processes(world.store.clone(), stopped));
+    let placed = async {
+        while world.length().await < before + 4 {
+            world.store.wait(Position(world.length().await)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), placed).await.unwrap();
+    stop.send(true).unwrap();
+    following.await.unwrap().unwrap();
+    assert_eq!(world.attempts().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_old_state_never_takes_the_place_of_a_newer_one() {
+    let world = World::new().await;
+    let (quote, _) = world.active_quote().await;
+    let newest = world.handler.cache.get(&quote.stream()).unwrap();
+    let unborn = Arc::new(Record::unborn(quote.stream().category));
+    world.handler.keep(quote.stream(), Loaded { version: Version(1), record: unborn });
+    let kept = world.handler.cache.get(&quote.stream()).unwrap();
+    assert_eq!(kept.version, newest.version);
+}

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use events::{
-    Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded,
-    ids::{EventId, derived},
+    Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded, Version,
+    ids::{EventId, StreamName, derived},
     store::{EventFeed, Receipt, StoreError},
 };
 use tokio::sync::watch;
@@ -47,7 +47,7 @@ impl Handler {
                 on_behalf_of: request.on_behalf_of.or(Some(request.actor.id)),
                 correlation_id: request.correlation_id,
             };
-            let reached = self.react_to(&event, receipt.stream, &why).await?;
+            let reached = self.react_to(&event, (receipt.stream, receipt.version), &why).await?;
             position = position.max(reached);
         }
         Ok(position)
@@ -56,10 +56,11 @@ impl Handler {
     async fn react_to(
         &self,
         event: &CrmEvent,
-        stream: events::ids::StreamName,
+        (stream, version): (StreamName, Version),
         why: &Why,
     ) -> Result<Position, CommandError> {
-        let own = self.load(stream).await?;
+        // With an older state the reaction would be refused, which is final.
+        let own = self.load_at(stream, version).await?;
         let mut position = Position::START;
         for Reaction { name, command } in react(event, &own.record, stream) {
             let request = Request {
@@ -136,7 +137,7 @@ impl Handler {
             on_behalf_of: cause.on_behalf_of.or(Some(cause.actor.id)),
             correlation_id: cause.correlation_id,
         };
-        self.react_to(&payload.event, recorded.stream, &why).await?;
+        self.react_to(&payload.event, (recorded.stream, recorded.version), &why).await?;
         Ok(())
     }
 }
