@@ -1,4 +1,8 @@
 //! What must hold when something breaks.
 
-// The process is killed.
+// Several writers at once, whose every command is drawn from a seed and kept with its answer.
+mod load;
+// Reads the whole log from outside and holds it against what was acknowledged.
+mod history;
+// The process is killed at random moments.
 mod killed;

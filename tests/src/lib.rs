@@ -8,4 +8,4 @@ mod process;
 pub use annals::Annals;
 pub use http::{Accepted, Answer, Http};
 pub use process::{Process, annals, binary, signal, until};
-pub use reference::{project_root, reference_data};
+pub use reference::{number_from, project_root, reference_data};

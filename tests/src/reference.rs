@@ -37,3 +37,14 @@ pub fn reference_data(test: &str, set: &str) -> Option<PathBuf> {
     }
     None
 }
+
+/// A number that the environment sets for a longer or another run.
+///
+/// # Panics
+/// When it is set to something else.
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment alone")]
+#[must_use]
+pub fn number_from(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
