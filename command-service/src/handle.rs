@@ -205,7 +205,7 @@ impl Handler {
         });
         if let EntryResult::Vacant(place) = entry {
             // Fails only when the cache was emptied meanwhile; it will be read again then.
-            let _ = place.insert(loaded);
+            let _kept = place.insert(loaded);
         }
     }
 
