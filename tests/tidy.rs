@@ -1,7 +1,7 @@
 //! The house rules a compiler cannot check.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -99,12 +99,14 @@ fn every_outside_dependency_says_why() {
 
 #[test]
 fn no_file_outgrows_a_sitting() {
-    for path in rust_files(&root()) {
-        if !is_tests_file(&path) {
-            let lines = text_of(&path).lines().count();
-            assert!(lines <= MAX_FILE_LINES, "{} has {lines} lines", path.display());
+    let mut long = Vec::new();
+    for path in rust_files(&root()).into_iter().filter(|path| !is_tests_file(path)) {
+        let lines = text_of(&path).lines().count();
+        if lines > MAX_FILE_LINES {
+            long.push(format!("{} has {lines} lines", shown(&path)));
         }
     }
+    assert!(long.is_empty(), "at most {MAX_FILE_LINES}: {long:#?}");
     let readme = root().join("README.md");
     if readme.exists() {
         let lines = text_of(&readme).lines().count();
@@ -114,9 +116,10 @@ fn no_file_outgrows_a_sitting() {
 
 #[test]
 fn every_file_opens_by_saying_what_it_is() {
-    for path in rust_files(&root()) {
-        assert!(text_of(&path).starts_with("//! "), "{} needs a `//!` line", path.display());
-    }
+    let mut silent = rust_files(&root());
+    silent.retain(|path| !text_of(path).starts_with("//! "));
+    let silent: Vec<_> = silent.iter().map(|path| shown(path)).collect();
+    assert!(silent.is_empty(), "these need a `//!` sentence: {silent:#?}");
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn nothing_names_the_machine_it_was_written_on() {
             continue;
         }
         for word in forbidden {
-            assert!(!text.contains(word), "{} contains `{word}`", path.display());
+            assert!(!text.contains(word), "{} contains `{word}`", shown(&path));
         }
     }
 }
@@ -186,7 +189,7 @@ fn every_test_runs_and_says_what_it_expects() {
     for path in rust_files(&root()) {
         let text = text_of(&path);
         for attribute in forbidden {
-            assert!(!text.contains(attribute), "{} contains `{attribute}`", path.display());
+            assert!(!text.contains(attribute), "{} contains `{attribute}`", shown(&path));
         }
     }
 }
@@ -212,7 +215,7 @@ fn only_the_configuration_reads_the_environment() {
             assert!(
                 !reads || path.ends_with("deploy/src/config.rs"),
                 "{} reads the environment",
-                path.display()
+                shown(&path)
             );
         }
     }
@@ -220,19 +223,22 @@ fn only_the_configuration_reads_the_environment() {
 
 #[test]
 fn decisions_and_projections_wait_for_nothing_and_read_no_clock() {
+    let mut impure = Vec::new();
     for name in PURE_CRATES {
         for area in PURE_AREAS {
-            for path in rust_files(&root().join(name).join("src").join(area)) {
-                for (number, line) in text_of(&path).lines().enumerate() {
+            let files = rust_files(&root().join(name).join("src").join(area));
+            for path in files.iter().filter(|path| !is_tests_file(path)) {
+                for (number, line) in text_of(path).lines().enumerate() {
                     let code = line.split("//").next().unwrap_or_default();
-                    let impure = has_word(code, "async")
-                        || has_word(code, "await")
-                        || (has_word(code, "now") && code.contains("now("));
-                    assert!(!impure, "{}:{}: {line}", path.display(), number + 1);
+                    let clock = has_word(code, "now") && code.contains("now(");
+                    if clock || has_word(code, "async") || has_word(code, "await") {
+                        impure.push(format!("{}:{}: {line}", shown(path), number + 1));
+                    }
                 }
             }
         }
     }
+    assert!(impure.is_empty(), "{impure:#?}");
 }
 
 /// The wire names in a file of `category_events!` blocks (`= "x.y" v 2`), each with its version.
@@ -294,6 +300,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A path as people write it, from the top of the project.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
 fn is_tests_file(path: &Path) -> bool {
     name_of(path).ends_with("_tests.rs")
 }
@@ -303,7 +314,7 @@ fn name_of(path: &Path) -> String {
 }
 
 fn text_of(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", shown(path)))
 }
 
 fn read(path: &str) -> String {
@@ -312,4 +323,22 @@ fn read(path: &str) -> String {
 
 fn root() -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().expect("the project")
+}
+
+#[test]
+fn the_sample_environment_names_every_variable_and_no_other() {
+    let config = read("deploy/src/config.rs");
+    let named = |text: &str, before: &str| -> BTreeSet<String> {
+        text.split(before)
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next())
+            .map(|name| name.to_owned())
+            .collect()
+    };
+    let read_by_it = named(&config, "env = \"");
+    let sample = format!("\n{}", read(".env.sample"));
+    let in_sample: BTreeSet<String> =
+        named(&sample, "\n").into_iter().filter(|name| name.starts_with("ANNALS_")).collect();
+    assert!(!read_by_it.is_empty());
+    assert_eq!(read_by_it, in_sample);
 }

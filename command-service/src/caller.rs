@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use events::{
+    Actor, ActorKind,
     access::Scope,
     evidence::sha256,
     ids::{TokenId, UserId},
@@ -27,6 +28,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The caller, as events name who acts.
+    #[must_use]
+    pub const fn actor(&self) -> Actor {
+        Actor { kind: ActorKind::User, id: self.user.0 }
+    }
+
     /// Whether the token opens that.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {

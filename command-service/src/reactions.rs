@@ -7,7 +7,7 @@ use events::{
     ids::{EventId, StreamName, derived},
     store::{EventFeed, Receipt, StoreError},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::MissedTickBehavior};
 use uuid::Uuid;
 
 use crate::{
@@ -17,10 +17,13 @@ use crate::{
 
 /// The name of the checkpoint beside the log.
 pub(crate) const CHECKPOINT: &str = "processes";
-/// How many events are looked at between two savings of the checkpoint.
+/// How many events are looked at at a time.
 const PAGE: usize = 4_096;
 /// A reaction that is not available now is tried again after this.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The checkpoint is saved at most this often: each saving may be a flush of the log of its own.
+/// What a crash forgets is looked at again, and found done.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a reaction runs: what the command of a process manager carries on.
 struct Why {
@@ -47,51 +50,66 @@ impl Handler {
                 on_behalf_of: request.on_behalf_of.or(Some(request.actor.id)),
                 correlation_id: request.correlation_id,
             };
-            let reached = self.react_to(&event, (receipt.stream, receipt.version), &why).await?;
-            position = position.max(reached);
-        }
-        Ok(position)
-    }
-
-    async fn react_to(
-        &self,
-        event: &CrmEvent,
-        (stream, version): (StreamName, Version),
-        why: &Why,
-    ) -> Result<Position, CommandError> {
-        // With an older state the reaction would be refused, which is final.
-        let own = self.load_at(stream, version).await?;
-        let mut position = Position::START;
-        for Reaction { name, command } in react(event, &own.record, stream) {
-            let request = Request {
-                command_id: why.event.reaction(name),
-                name,
-                command,
-                expected: None,
-                effective_at: None,
-                reason: None,
-                actor: Actor { kind: ActorKind::Process, id: derived(&format!("process:{name}")) },
-                on_behalf_of: why.on_behalf_of,
-                channel: Channel::Process,
-                causation_id: why.event.0,
-                correlation_id: why.correlation_id,
-            };
-            match Box::pin(self.handle(request)).await {
-                Ok(accepted) => position = position.max(accepted.position),
-                // Final: the rule stands in the attempt log. Retrying would not change it.
-                Err(CommandError::Refused(refusal)) => {
-                    metrics::counter!("annals_reactions_refused_total", "command" => name)
-                        .increment(1);
-                    tracing::warn!(%stream, command.type = name, code = refusal.code(),
-                        "a process manager's command was refused");
-                }
-                Err(error) => return Err(error),
+            let after = (receipt.stream, receipt.version);
+            for reaction in self.reactions_to(&event, after).await? {
+                position = position.max(self.run(reaction, &why).await?);
             }
         }
         Ok(position)
     }
 
-    /// Follows the log and finishes what a crash interrupted, until `stop` says so.
+    async fn reactions_to(
+        &self,
+        event: &CrmEvent,
+        (stream, version): (StreamName, Version),
+    ) -> Result<Vec<Reaction>, CommandError> {
+        let mut own = self.load(stream).await?;
+        // The log tells of an event before its writer has put the new state into memory. On the
+        // state before it a reaction would be quiet, and being repeated it would stay so.
+        if own.version < version {
+            own = self.read_on(stream, own).await?;
+        }
+        Ok(react(event, &own.record, stream))
+    }
+
+    /// Sends a reaction's command. Answers with the position it reached, the start if it was
+    /// refused.
+    async fn run(&self, reaction: Reaction, why: &Why) -> Result<Position, CommandError> {
+        let Reaction { name, command } = reaction;
+        let request = Request {
+            command_id: why.event.reaction(name),
+            name,
+            command,
+            expected: None,
+            effective_at: None,
+            reason: None,
+            actor: Actor { kind: ActorKind::Process, id: derived(&format!("process:{name}")) },
+            on_behalf_of: why.on_behalf_of,
+            channel: Channel::Process,
+            causation_id: why.event.0,
+            correlation_id: why.correlation_id,
+        };
+        let event = why.event.0;
+        match Box::pin(self.handle(request)).await {
+            Ok(accepted) => Ok(accepted.position),
+            // Final: the rule stands in the attempt log. Retrying would not change it.
+            Err(CommandError::Refused(refusal)) => {
+                metrics::counter!("annals_reactions_refused_total", "command" => name).increment(1);
+                tracing::warn!(%event, command.type = name, code = refusal.code(),
+                    "a process manager's command was refused");
+                Ok(Position::START)
+            }
+            // Final too, and a mistake of ours: waiting would not make it go away.
+            Err(error @ (CommandError::Reused | CommandError::TooLarge)) => {
+                tracing::error!(%event, command.type = name, %error,
+                    "a process manager's command can never be run");
+                Ok(Position::START)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Follows the log and finishes what a crash interrupted, until `stop` says so or is gone.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -100,31 +118,53 @@ impl Handler {
         feed: Arc<dyn EventFeed>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
-        let mut at = self.store.checkpoint(CHECKPOINT).await?;
-        while !*stop.borrow() {
-            let page = feed.read(at, PAGE).await?;
-            let Some(last) = page.last() else {
-                tokio::select! {
-                    () = feed.wait(at) => {}
-                    _ = stop.changed() => {}
+        let mut saved = self.store.checkpoint(CHECKPOINT).await?;
+        let mut at = saved;
+        let mut rhythm = tokio::time::interval(SAVE_EVERY);
+        rhythm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = told(&mut stop) => break,
+                _ = rhythm.tick(), if at > saved => {
+                    self.store.save_checkpoint(CHECKPOINT, at).await?;
+                    saved = at;
                 }
-                continue;
-            };
-            for recorded in &page {
-                while let Err(error) = self.finish(recorded).await {
-                    tracing::error!(event.position = recorded.position.0, %error,
-                        "a process manager could not run; it will be tried again");
-                    if tokio::time::timeout(PATIENCE, stop.changed()).await.is_ok() {
-                        return Ok(());
+                () = feed.wait(at) => {
+                    for recorded in feed.read(at, PAGE).await? {
+                        if !self.finish_patiently(&recorded, &mut stop).await {
+                            break;
+                        }
+                        at = recorded.position;
                     }
                 }
             }
-            at = last.position;
+        }
+        if at > saved {
             self.store.save_checkpoint(CHECKPOINT, at).await?;
         }
         Ok(())
     }
 
+    /// Finishes the reactions to an event, trying again for as long as they are not available.
+    /// `false` when it was told to stop instead.
+    async fn finish_patiently(
+        &self,
+        recorded: &Recorded,
+        stop: &mut watch::Receiver<bool>,
+    ) -> bool {
+        while let Err(error) = self.finish(recorded).await {
+            tracing::error!(event.position = recorded.position.0, %error,
+                "a process manager could not run; it will be tried again");
+            if tokio::time::timeout(PATIENCE, told(stop)).await.is_ok() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Runs the reactions to an event that did not run yet. Most did, with the command that made
+    /// the event: those the ledger knows cost nothing more than to be looked up.
     async fn finish(&self, recorded: &Recorded) -> Result<(), CommandError> {
         if !reacts_to(&recorded.event.event_type.name) {
             return Ok(());
@@ -137,7 +177,24 @@ impl Handler {
             on_behalf_of: cause.on_behalf_of.or(Some(cause.actor.id)),
             correlation_id: cause.correlation_id,
         };
-        self.react_to(&payload.event, (recorded.stream, recorded.version), &why).await?;
+        let reactions =
+            self.reactions_to(&payload.event, (recorded.stream, recorded.version)).await?;
+        let ids = reactions.iter().map(|reaction| why.event.reaction(reaction.name)).collect();
+        let known = self.store.lookup(ids).await?;
+        for (reaction, known) in reactions.into_iter().zip(known) {
+            if known.is_none() {
+                self.run(reaction, &why).await?;
+            }
+        }
         Ok(())
     }
 }
+
+/// Waits until it is told to stop, or whoever would tell it is gone.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    stop.wait_for(|stop| *stop).await.ok();
+}
+
+#[cfg(test)]
+#[path = "reactions_tests.rs"]
+mod tests;

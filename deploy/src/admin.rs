@@ -8,7 +8,6 @@ use events::access::Scope;
 use projection_service::{read_side::ReadSide, replay::ReplayProgress};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::watch;
 
 use crate::{
     backup::{Sources, back_up},
@@ -47,13 +46,11 @@ impl Admin {
 async fn replay(State(admin): State<Admin>, headers: HeaderMap) -> Result<Response, Problem> {
     admin.allow(&headers).await?;
     let read_side = admin.read_side.clone();
-    Ok(stream_of(move |progress| async move {
+    Ok(stream_of(move |progress, gone| async move {
         let hear = move |now: ReplayProgress| {
             progress.at(&phase(&now), now.position.0, now.head.0);
         };
-        // Cancelled by dropping it, when the caller goes away; the next one goes on from there.
-        let (_cancel, cancelled) = watch::channel(false);
-        let report = read_side.replay(&hear, cancelled).await.map_err(|error| error.to_string())?;
+        let report = read_side.replay(&hear, gone).await.map_err(|error| error.to_string())?;
         serde_json::to_value(ReplayReport::from(report)).map_err(|error| error.to_string())
     }))
 }
@@ -61,7 +58,7 @@ async fn replay(State(admin): State<Admin>, headers: HeaderMap) -> Result<Respon
 async fn check(State(admin): State<Admin>, headers: HeaderMap) -> Result<Response, Problem> {
     admin.allow(&headers).await?;
     let sources = Arc::clone(&admin.sources);
-    Ok(stream_of(move |progress| async move {
+    Ok(stream_of(move |progress, _| async move {
         let hear = move |done, total| progress.at("events", done, total);
         let log = events::store::StreamReader::log_id(&*sources.log);
         let verified = verify(&*sources.log, log, hear).await.map_err(|error| error.to_string())?;
@@ -84,7 +81,7 @@ async fn backup(
 ) -> Result<Response, Problem> {
     admin.allow(&headers).await?;
     let sources = Arc::clone(&admin.sources);
-    Ok(stream_of(move |_| async move {
+    Ok(stream_of(move |_, _| async move {
         let head = back_up(&sources, &to).await.map_err(|error| format!("{error:#}"))?;
         Ok(json!({ "position": head.position.to_string(), "folder": to }))
     }))

@@ -36,6 +36,7 @@ use crate::{
     folder::{Folder, write_private},
     founding::found,
     health::{self, Health},
+    observe::observe,
     server, telemetry,
 };
 
@@ -242,6 +243,7 @@ fn routes(
         .fallback(|| async { not_found() })
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(axum::middleware::map_response(private))
+        .layer(axum::middleware::from_fn(observe))
         .layer(CatchPanicLayer::custom(panicked))
 }
 
@@ -303,8 +305,7 @@ impl Running {
 
     /// Lets running requests finish, commits what was asked, and gives the folder back.
     pub async fn shutdown(mut self) {
-        // Every task may have ended already.
-        let _ = self.stop.send(true);
+        self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("some tasks did not end in time");
@@ -312,6 +313,6 @@ impl Running {
         }
         self.store.shutdown().await;
         // Whoever finds no address starts the product themselves.
-        let _ = std::fs::remove_file(self.folder.file("annals.addr"));
+        std::fs::remove_file(self.folder.file("annals.addr")).ok();
     }
 }

@@ -27,7 +27,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn report(exit: &Exit) -> ExitCode {
     // Nobody may be listening any more; the exit code stands.
-    let _ = writeln!(std::io::stderr(), "annals: {exit}");
+    writeln!(std::io::stderr(), "annals: {exit}").ok();
     exit.exit_code()
 }
 
@@ -86,6 +86,6 @@ fn welcome(running: &Running, service: &Service) {
          A sample company with a year of history: annals demo. Every route: {url}/openapi.json\n"
     ));
     // A closed standard output ends nothing.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    let _ = std::io::stdout().flush();
+    std::io::stdout().write_all(text.as_bytes()).ok();
+    std::io::stdout().flush().ok();
 }

@@ -117,6 +117,9 @@ pub struct Import {
     /// The folder with the files that the mapping names; the mapping's own where it is left out.
     #[arg(long)]
     pub folder: Option<PathBuf>,
+    /// A list that is somewhere else, by the name the mapping knows it by: `accounts.csv=/tmp/a.csv`.
+    #[arg(long = "file", value_name = "NAME=PATH", value_parser = named_file)]
+    pub files: Vec<(String, PathBuf)>,
     /// A folder for refused rows, with what was wrong, to be corrected and imported again.
     #[arg(long)]
     pub rejects: Option<PathBuf>,
@@ -202,6 +205,11 @@ pub enum TokenOperation {
         #[command(flatten)]
         target: Target,
     },
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), &'static str> {
+    let (name, path) = text.split_once('=').ok_or("is not of the form NAME=PATH")?;
+    Ok((name.to_owned(), path.into()))
 }
 
 fn line(text: &str) -> Result<Line<160>, events::values::InvalidValue> {

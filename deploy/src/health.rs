@@ -100,6 +100,7 @@ pub fn document() -> Value {
     settings.definitions_path = "/components/schemas".into();
     let mut generator: SchemaGenerator = settings.into_generator();
     let mut paths = command_service::http::paths(&mut generator);
+    paths.append(&mut query_api::paths(&mut generator));
     json!({
         "openapi": "3.1.0",
         "info": {

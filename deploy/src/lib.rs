@@ -10,6 +10,7 @@ pub mod assemble;
 pub mod health;
 pub mod admin;
 pub mod progress;
+pub mod observe;
 pub mod server;
 pub mod verify;
 pub mod backup;

@@ -1,6 +1,6 @@
 //! Long work over HTTP: lines of JSON, some about its progress, the last about its end.
 
-use std::future::Future;
+use std::{future::Future, pin::pin, time::Duration};
 
 use axum::{
     body::Body,
@@ -10,7 +10,7 @@ use axum::{
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,30 +39,34 @@ impl Progress {
     /// So much is done of so much.
     pub fn at(&self, what: &str, done: u64, total: u64) {
         // A full channel has newer lines on the way; a closed one has nobody who listens.
-        let _ = self.0.try_send(Line::Progress { what: what.to_owned(), done, total });
-    }
-
-    /// Whether the caller went away.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.0.is_closed()
+        self.0.try_send(Line::Progress { what: what.to_owned(), done, total }).ok();
     }
 }
 
-/// Answers with the lines of some long work. When the caller goes away the work is dropped.
-pub fn stream_of<F>(work: impl FnOnce(Progress) -> F) -> Response
+/// How long work may take to end in order once nobody listens any more.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Answers with the lines of some long work. When the caller goes away the receiver that the work
+/// was given turns true, so that it can stop where it can be taken up again.
+pub fn stream_of<F>(work: impl FnOnce(Progress, watch::Receiver<bool>) -> F) -> Response
 where
     F: Future<Output = Result<Value, String>> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(64);
-    let work = work(Progress(sender.clone()));
+    let (gone, is_gone) = watch::channel(false);
+    let work = work(Progress(sender.clone()), is_gone);
     tokio::spawn(async move {
+        let mut work = pin!(work);
         let end = tokio::select! {
-            end = work => end,
-            () = sender.closed() => return,
+            end = &mut work => end,
+            () = sender.closed() => {
+                gone.send_replace(true);
+                tokio::time::timeout(GRACE, work).await.ok();
+                return;
+            }
         };
         // The caller may be gone by now.
-        let _ = sender.send(end.map_or_else(Line::Failed, Line::Done)).await;
+        sender.send(end.map_or_else(Line::Failed, Line::Done)).await.ok();
     });
     let lines = stream::unfold(receiver, |mut receiver| async move {
         let line = receiver.recv().await?;

@@ -36,7 +36,7 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
         match accepted {
             Ok((stream, permit)) => {
                 // Fails only on a connection that is gone already.
-                let _ = stream.set_nodelay(true);
+                stream.set_nodelay(true).ok();
                 let service = TowerToHyperService::new(router.clone());
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())

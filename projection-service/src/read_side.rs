@@ -22,6 +22,10 @@ use crate::{
 /// From how many waiting events on a new generation is filled before it gets its indexes.
 const MANY: u64 = 20_000;
 
+/// Enough that following live rarely loads a row, and that rebuilding some ten thousand records
+/// never does.
+pub const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
+
 /// What a read side is made of.
 #[derive(Clone)]
 pub struct Settings {
@@ -31,7 +35,7 @@ pub struct Settings {
     pub models: Arc<ReadModels>,
     /// Where events come from.
     pub log: Log,
-    /// About how many bytes of rows folding may keep in memory.
+    /// About how many bytes of rows folding may keep in memory: [`DEFAULT_CACHE_BYTES`].
     pub cache_bytes: usize,
     /// How many questions may be answered at once.
     pub connections: u32,

@@ -41,7 +41,7 @@ use projection_service::{
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::{App, router};
+use crate::{App, router, sales::checkpoints::Checkpoints};
 
 /// Noon in UTC.
 pub(crate) const START: &str = "2026-03-10T12:00:00Z";
@@ -106,6 +106,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) read_side: ReadSide,
     pub(crate) router: Router,
+    pub(crate) checkpoints: Checkpoints,
     keys: Arc<MemoryKeys>,
     keyring: Keyring,
     now: Arc<AtomicI64>,
@@ -135,11 +136,23 @@ impl World {
             connections: 2,
         };
         let read_side = ReadSide::open(settings).await.unwrap();
-        let app = App::new(read_side.clone(), store.clone(), store.clone(), unsealer, clock);
+        let mut app = App::new(read_side.clone(), store.clone(), store.clone(), unsealer, clock);
+        // Small blocks, so that small logs have some.
+        app.checkpoints = Checkpoints::of_blocks(8);
+        let checkpoints = app.checkpoints.clone();
         let router = router(app);
         let commands = AtomicU64::new(0);
-        let world =
-            Self { store, read_side, router, keys, keyring, now, commands, _folder: folder };
+        let world = Self {
+            store,
+            read_side,
+            router,
+            checkpoints,
+            keys,
+            keyring,
+            now,
+            commands,
+            _folder: folder,
+        };
         world.found().await;
         world
     }

@@ -2,3 +2,11 @@
 
 // Accounts, contacts, connections, notes.
 mod customers;
+// Opportunities, quotes, orders.
+mod sales;
+// What a sale is worth, counted once, as of any moment.
+mod revenue;
+// As of a moment: what was known, and what was true.
+mod time;
+// Lists, pages, cursors, reading one's own writes.
+mod reading;

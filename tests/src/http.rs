@@ -209,3 +209,11 @@ impl Answer {
         self.problem(422, code)
     }
 }
+
+/// A text as it stands in a query string.
+pub fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    let letter =
+        |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(letter).collect()
+}

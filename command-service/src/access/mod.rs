@@ -6,9 +6,11 @@ mod user;
 mod user_commands;
 mod token;
 mod token_commands;
+mod owners;
 
 pub use organization::Organization;
 pub use organization_commands::FoundOrganization;
+pub(crate) use owners::{owner, owner_streams};
 pub use token::Token;
 pub use token_commands::{IssueToken, RevokeToken, Sha256Hex};
 pub use user::User;

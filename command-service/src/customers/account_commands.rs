@@ -13,11 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    Account,
-    shared::{owner, owner_streams},
-};
+use super::Account;
 use crate::{
+    access::{owner, owner_streams},
     aggregate::{Decide, Facts, States},
     refusal::Refusal,
 };

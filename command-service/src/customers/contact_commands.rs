@@ -12,11 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    Contact,
-    shared::{owner, owner_streams, require_active},
-};
+use super::{Contact, shared::require_active};
 use crate::{
+    access::{owner, owner_streams},
     aggregate::{Decide, Facts, States},
     refusal::Refusal,
 };

@@ -4,14 +4,14 @@ use events::{
     CrmEvent,
     customers::{AccountEvent, ContactEvent, OwnerAssigned},
     ids::{CommandId, Principal, RecordRef, StreamName},
-    sales::NumberSequence,
+    sales::{NumberSequence, OpportunityEvent, OrderEvent, QuoteEvent},
     values::Day,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::shared::{owner, owner_streams};
 use crate::{
+    access::{owner, owner_streams},
     aggregate::{Command, Facts, Record, States},
     refusal::Refusal,
 };
@@ -27,11 +27,15 @@ pub struct AssignOwner {
 }
 
 impl AssignOwner {
-    /// The owner so far.
+    /// The owner so far. What is out of use keeps its owner; so does a decided opportunity, while
+    /// quotes and orders can be handed over for as long as they are kept.
     fn current(&self, own: &Record) -> Result<Principal, Refusal> {
         match own {
             Record::Account(account) => Ok(account.require_active()?.owner),
             Record::Contact(contact) => Ok(contact.require_active()?.owner),
+            Record::Opportunity(opportunity) => Ok(opportunity.open()?.owner),
+            Record::Quote(quote) => Ok(quote.started().ok_or_else(|| self.missing())?.owner),
+            Record::Order(order) => Ok(order.placed().ok_or_else(|| self.missing())?.owner),
             _ => Err(self.unsupported()),
         }
     }
@@ -41,8 +45,15 @@ impl AssignOwner {
         match own {
             Record::Account(_) => Ok(AccountEvent::from(assigned).into()),
             Record::Contact(_) => Ok(ContactEvent::from(assigned).into()),
+            Record::Opportunity(_) => Ok(OpportunityEvent::from(assigned).into()),
+            Record::Quote(_) => Ok(QuoteEvent::from(assigned).into()),
+            Record::Order(_) => Ok(OrderEvent::from(assigned).into()),
             _ => Err(self.unsupported()),
         }
+    }
+
+    const fn missing(&self) -> Refusal {
+        Refusal::not_found(self.record.category)
     }
 
     const fn unsupported(&self) -> Refusal {

@@ -3,7 +3,8 @@
 use events::{
     CrmEvent,
     customers::{AccountEvent, ContactEvent, OwnerAssigned},
-    ids::{AccountId, Category, ContactId, Principal, RecordRef, UserId},
+    ids::{AccountId, Category, ContactId, OrderId, Principal, QuoteId, RecordRef, UserId},
+    sales::OpportunityLost,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,6 +17,11 @@ use crate::{
         testing::{OWNER_ANA, World},
     },
     refusal::Refusal,
+    sales::{
+        Order, PlaceOrder,
+        fixtures::{DEAL, QUOTE, acceptance, accepted, ana, day, deal},
+    },
+    testing::given,
 };
 
 const BETO: UserId = UserId(Uuid::from_u128(5));
@@ -75,4 +81,48 @@ fn an_inactive_or_missing_record_keeps_its_owner() {
     assert_eq!(refused, Err(Refusal::Inactive));
     let missing = world.send::<AssignOwner>(to(ContactId(Uuid::from_u128(9)), OWNER_BETO));
     assert_eq!(missing, Err(Refusal::not_found(Category::Contact)));
+}
+
+/// A deal, its accepted quote and the order.
+fn sale() -> World {
+    let mut world = world();
+    world.append(DEAL, deal().into_iter().map(Into::into).collect());
+    world.append(QUOTE, accepted().into_iter().map(Into::into).collect());
+    let place = PlaceOrder { quote: QUOTE, revision: 0 };
+    let placed = given::<Order>([]).with(QUOTE.stream(), accepted()).when(place, |_| ());
+    world.append(acceptance().order, placed.events().iter().cloned().map(Into::into).collect());
+    world
+}
+
+#[test]
+fn deals_quotes_and_orders_go_from_owner_to_owner() {
+    let mut world = sale();
+    let assigned = || OwnerAssigned { from: ana(), to: OWNER_BETO };
+    let deal = CrmEvent::Opportunity(assigned().into());
+    assert_eq!(world.send::<AssignOwner>(to(DEAL, OWNER_BETO)), Ok(vec![deal]));
+    let quote = CrmEvent::Quote(assigned().into());
+    assert_eq!(world.send::<AssignOwner>(to(QUOTE, OWNER_BETO)), Ok(vec![quote]));
+    let order = CrmEvent::Order(assigned().into());
+    assert_eq!(world.send::<AssignOwner>(to(acceptance().order, OWNER_BETO)), Ok(vec![order]));
+    for record in [RecordRef::from(DEAL), QUOTE.into(), acceptance().order.into()] {
+        assert_eq!(world.send::<AssignOwner>(to(record, OWNER_BETO)), Ok(vec![]));
+    }
+}
+
+#[test]
+fn a_decided_or_missing_sale_keeps_its_owner() {
+    let mut world = sale();
+    let lost = OpportunityLost {
+        status_reason: events::sales::LostReason::Canceled,
+        close_date: day("2026-05-20"),
+        competitor: None,
+    };
+    world.append(DEAL, vec![CrmEvent::Opportunity(lost.into())]);
+    let refused = world.send::<AssignOwner>(to(DEAL, OWNER_BETO));
+    assert_eq!(refused, Err(Refusal::OpportunityClosed));
+    let nobody = Uuid::from_u128(9);
+    let missing = world.send::<AssignOwner>(to(QuoteId(nobody), OWNER_BETO));
+    assert_eq!(missing, Err(Refusal::not_found(Category::Quote)));
+    let missing = world.send::<AssignOwner>(to(OrderId(nobody), OWNER_BETO));
+    assert_eq!(missing, Err(Refusal::not_found(Category::Order)));
 }

@@ -1,35 +1,15 @@
-//! What the commands of several areas share: owners, and the two kinds of customer as one.
+//! What several commands share: the two kinds of customer as one.
 
 use events::{
     CrmEvent,
     customers::{AccountEvent, ContactEvent},
-    ids::{Category, CustomerRef, Principal, RecordRef, StreamName},
+    ids::{Category, CustomerRef, RecordRef},
 };
 
 use crate::{
-    access::User,
-    aggregate::{Facts, Record, States},
+    aggregate::{Record, States},
     refusal::Refusal,
 };
-
-/// The streams that [`owner`] reads.
-pub(crate) fn owner_streams(given: Option<Principal>) -> Vec<StreamName> {
-    given.map(Principal::stream).into_iter().collect()
-}
-
-/// The owner that a command names, who must be an enabled user; else the user who asks.
-///
-/// The user who asks is not looked up: the door let nobody in whose user is disabled.
-///
-/// # Errors
-/// When the owner is no enabled user, or there is nobody to be the owner.
-pub(crate) fn owner(given: Option<Principal>, facts: &Facts<'_>) -> Result<Principal, Refusal> {
-    let Some(Principal::User(user)) = given else {
-        return facts.user().map(Principal::User).ok_or(Refusal::OwnerMissing);
-    };
-    let enabled = facts.states.user(user).is_some_and(User::is_enabled);
-    if enabled { Ok(Principal::User(user)) } else { Err(Refusal::OwnerUnknown) }
-}
 
 /// Whether a customer is there and in use, as a customer that another record refers to must be.
 ///

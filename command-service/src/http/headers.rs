@@ -48,6 +48,11 @@ impl CommandHeaders {
     }
 }
 
+/// The id of a command that is refused before its headers count, if there is one to be read.
+pub(crate) fn given_id(headers: &HeaderMap) -> Option<CommandId> {
+    single(headers, &IDEMPOTENCY_KEY).ok()?.and_then(|text| command_id(text).ok())
+}
+
 fn command_id(text: &str) -> Result<CommandId, Problem> {
     match Uuid::try_parse(text) {
         Ok(id) if !id.is_nil() && text.len() == 36 => Ok(CommandId(id)),

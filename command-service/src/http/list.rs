@@ -13,6 +13,7 @@ use axum::{
 };
 use events::{
     Channel, Version,
+    access::Scope,
     ids::{CommandId, RecordRef, StreamName},
     values::Prose,
 };
@@ -25,11 +26,11 @@ use uuid::Uuid;
 use super::{
     App, MAX_LIST,
     headers::{CommandHeaders, channel, instant, require_json},
-    one::may_write,
+    one::may_send,
     problem::Problem,
     strict_json,
 };
-use crate::{caller::Caller, handle::Request};
+use crate::{caller::Caller, command::Entry, handle::Request, refusal::Refusal};
 
 /// How many streams of one list are worked on at a time.
 const TOGETHER: usize = 512;
@@ -103,7 +104,16 @@ pub(super) async fn commands(
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "list.too_long", detail));
     }
     let channel = channel(&headers)?;
-    Ok(Json(run_all(&app, items, &caller, channel).await))
+    Ok(Json(run_all(&app, items, &caller, channel).await?))
+}
+
+/// A caller who may send commands at all; further scopes are asked command by command.
+fn may_write(caller: &Caller) -> Result<(), Problem> {
+    if caller.may(Scope::Write) || caller.may(Scope::Admin) {
+        Ok(())
+    } else {
+        Err(Refusal::AccessDenied.into())
+    }
 }
 
 async fn run_all(
@@ -111,14 +121,22 @@ async fn run_all(
     items: Vec<Item>,
     caller: &Caller,
     channel: Channel,
-) -> Vec<ItemAnswer> {
+) -> Result<Vec<ItemAnswer>, Problem> {
     let count = items.len();
     let mut answers: Vec<Option<ItemAnswer>> = (0..count).map(|_| None).collect();
     let mut by_stream: HashMap<StreamName, Vec<(usize, Request)>> = HashMap::new();
     let mut order = Vec::new();
+    let mut refused = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
         let id = item.id;
-        match parse(app, item, caller, channel) {
+        let entry = app.entry(&item.name);
+        let parsed = match &entry {
+            Ok(entry) => parse(app, entry, item, caller, channel).inspect_err(|problem| {
+                refused.push(app.refused(entry, id.map(CommandId), caller, problem));
+            }),
+            Err(problem) => Err(problem.clone()),
+        };
+        match parsed {
             Ok(request) => {
                 let stream = request.command.stream(request.command_id);
                 let requests = by_stream.entry(stream).or_default();
@@ -132,6 +150,9 @@ async fn run_all(
             }
         }
     }
+    if !refused.is_empty() {
+        app.handler.record_refusals(refused).await?;
+    }
     let groups = order.into_iter().filter_map(|stream| by_stream.remove(&stream));
     let mut running =
         stream::iter(groups).map(|requests| run_stream(app, requests)).buffer_unordered(TOGETHER);
@@ -140,11 +161,17 @@ async fn run_all(
             answers[index] = Some(answer);
         }
     }
-    answers.into_iter().flatten().collect()
+    Ok(answers.into_iter().flatten().collect())
 }
 
-fn parse(app: &App, item: Item, caller: &Caller, channel: Channel) -> Result<Request, Problem> {
-    let entry = app.entry(&item.name, caller)?;
+fn parse(
+    app: &App,
+    entry: &Entry,
+    item: Item,
+    caller: &Caller,
+    channel: Channel,
+) -> Result<Request, Problem> {
+    may_send(caller, entry)?;
     let headers = CommandHeaders {
         command_id: item.id.map(CommandId),
         expected: item.expected_version,

@@ -69,3 +69,7 @@ pub fn router(app: App) -> Router {
         .route("/me", get(evidence::me))
         .with_state(app)
 }
+
+#[cfg(test)]
+#[path = "attempts_tests.rs"]
+mod attempts_tests;

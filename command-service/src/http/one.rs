@@ -7,21 +7,21 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use events::{Actor, ActorKind, Channel, access::Scope, ids::CommandId};
+use events::{Channel, access::Scope, ids::CommandId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
     App, DEADLINE,
-    headers::{CommandHeaders, bearer, channel, require_json},
+    headers::{CommandHeaders, bearer, channel, given_id, require_json},
     problem::Problem,
     strict_json,
 };
 use crate::{
     caller::Caller,
     command::Entry,
-    handle::{Accepted, Request},
+    handle::{Accepted, Refused, Request},
     refusal::Refusal,
 };
 
@@ -62,12 +62,11 @@ impl App {
         if caller.may(scope) { Ok(()) } else { Err(Refusal::AccessDenied.into()) }
     }
 
-    /// The command of that name, if the token may send it.
-    pub(crate) fn entry(&self, name: &str, caller: &Caller) -> Result<&Entry, Problem> {
-        let entry = self.entries.get(name).ok_or_else(|| {
+    /// The command of that name.
+    pub(crate) fn entry(&self, name: &str) -> Result<&Entry, Problem> {
+        self.entries.get(name).ok_or_else(|| {
             Problem::new(StatusCode::NOT_FOUND, "command.unknown", "there is no such command")
-        })?;
-        if caller.may(entry.scope) { Ok(entry) } else { Err(Refusal::AccessDenied.into()) }
+        })
     }
 
     pub(crate) fn request(
@@ -86,12 +85,29 @@ impl App {
             expected: headers.expected,
             effective_at: headers.effective_at,
             reason: headers.reason,
-            actor: Actor { kind: ActorKind::User, id: caller.user.0 },
+            actor: caller.actor(),
             on_behalf_of: None,
             channel,
             causation_id: command_id.0,
             correlation_id: command_id.0,
         })
+    }
+
+    /// A command that was refused before the write loop saw it: it is kept like any other refusal.
+    pub(crate) fn refused(
+        &self,
+        entry: &Entry,
+        command_id: Option<CommandId>,
+        caller: &Caller,
+        problem: &Problem,
+    ) -> Refused {
+        Refused {
+            actor: caller.actor(),
+            command_id: command_id.unwrap_or_else(|| CommandId((self.draw_id)())),
+            name: entry.name,
+            stream: None,
+            code: problem.code,
+        }
     }
 
     /// Runs a request to its end, even when the caller goes away, and answers within the deadline.
@@ -101,19 +117,18 @@ impl App {
         let running = tokio::spawn(async move { handler.handle(request).await });
         match tokio::time::timeout(DEADLINE, running).await {
             Ok(Ok(answer)) => Ok(answer?),
-            Ok(Err(_panicked)) => Err(Refusal::Internal.into()),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a command was given up by a mistake of ours");
+                Err(Refusal::Internal.into())
+            }
             Err(_elapsed) => Err(Problem::behind()),
         }
     }
 }
 
-/// A caller who may write commands at all; further scopes are asked command by command.
-pub(crate) fn may_write(caller: &Caller) -> Result<(), Problem> {
-    if caller.may(Scope::Write) || caller.may(Scope::Admin) {
-        Ok(())
-    } else {
-        Err(Refusal::AccessDenied.into())
-    }
+/// Refuses callers whose token does not open the command.
+pub(crate) fn may_send(caller: &Caller, entry: &Entry) -> Result<(), Problem> {
+    if caller.may(entry.scope) { Ok(()) } else { Err(Refusal::AccessDenied.into()) }
 }
 
 pub(super) async fn command(
@@ -123,18 +138,35 @@ pub(super) async fn command(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let caller = app.caller(&headers).await?;
-    may_write(&caller)?;
-    let entry = app.entry(&name, &caller)?;
-    require_json(&headers)?;
+    let entry = app.entry(&name)?;
+    let request = match read(&app, entry, &caller, &headers, body) {
+        Ok(request) => request,
+        Err(problem) => {
+            let refused = app.refused(entry, given_id(&headers), &caller, &problem);
+            app.handler.record_refusals(vec![refused]).await?;
+            return Err(problem);
+        }
+    };
+    let accepted = app.run(request).await?;
+    Ok(answer(accepted))
+}
+
+fn read(
+    app: &App,
+    entry: &Entry,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Request, Problem> {
+    may_send(caller, entry)?;
+    require_json(headers)?;
     let body = body?;
     strict_json::check(&body)?;
     let raw: &RawValue = serde_json::from_slice(&body).map_err(|error| {
         strict_json::JsonError::Syntax { line: error.line(), column: error.column() }
     })?;
-    let parsed = CommandHeaders::parse(&headers)?;
-    let request = app.request(entry, raw, parsed, &caller, channel(&headers)?)?;
-    let accepted = app.run(request).await?;
-    Ok(answer(accepted))
+    let parsed = CommandHeaders::parse(headers)?;
+    app.request(entry, raw, parsed, caller, channel(headers)?)
 }
 
 /// The same status and body for every repeat; only a header tells that it is one.

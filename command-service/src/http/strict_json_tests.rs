@@ -1,3 +1,5 @@
+//! Bodies that are not quite JSON, and the words they are refused with.
+
 use super::*;
 
 #[test]

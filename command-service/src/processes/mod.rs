@@ -4,6 +4,7 @@
 //! so reacting to an event again asks for the same thing again, and nothing happens twice.
 
 mod quote_acceptance;
+mod opportunity_quotes;
 mod primary_contact_guard;
 mod hierarchy_guard;
 
@@ -29,7 +30,10 @@ impl Reaction {
 /// the state of the stream's record after the event, or later.
 #[must_use]
 pub fn react(event: &CrmEvent, own: &Record, stream: StreamName) -> Vec<Reaction> {
-    let mut reactions = quote_acceptance::react(event, stream);
+    let mut reactions = Vec::from_iter(quote_acceptance::place_order(event, stream));
+    // The opportunity knows that the quote is out of the way before it is won by it.
+    reactions.extend(opportunity_quotes::react(event, own, stream));
+    reactions.extend(quote_acceptance::win_opportunity(event, stream));
     reactions.extend(primary_contact_guard::react(event, own, stream));
     reactions.extend(hierarchy_guard::react(event, stream));
     reactions
@@ -40,6 +44,12 @@ pub fn react(event: &CrmEvent, own: &Record, stream: StreamName) -> Vec<Reaction
 pub fn reacts_to(event_type: &str) -> bool {
     matches!(
         event_type,
-        "quote.accepted" | "contact.parent_changed" | "contact.deactivated" | "account.parent_set"
+        "quote.activated"
+            | "quote.revised"
+            | "quote.accepted"
+            | "quote.closed"
+            | "contact.parent_changed"
+            | "contact.deactivated"
+            | "account.parent_set"
     )
 }

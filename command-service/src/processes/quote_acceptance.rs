@@ -3,28 +3,36 @@
 use events::{
     CrmEvent,
     ids::{QuoteId, StreamName},
-    sales::{CloseOpportunity, QuoteEvent},
+    sales::{CloseOpportunity, QuoteAccepted, QuoteEvent},
 };
 
 use super::Reaction;
 use crate::sales::{PlaceOrder, WinOpportunity};
 
-pub(super) fn react(event: &CrmEvent, stream: StreamName) -> Vec<Reaction> {
-    let CrmEvent::Quote(QuoteEvent::Accepted(accepted)) = event else { return Vec::new() };
-    let quote = QuoteId(stream.id);
-    let mut reactions = vec![Reaction::of(PlaceOrder { quote, revision: accepted.revision })];
-    if let (CloseOpportunity::Won, Some(opportunity_id)) =
-        (accepted.close_opportunity, accepted.opportunity)
-    {
-        reactions.push(Reaction::of(WinOpportunity {
-            opportunity_id,
-            actual_value: Some(accepted.actual_value),
-            close_date: Some(accepted.accepted_on),
-            via_quote: Some(quote),
-            quotes: Vec::new(),
-        }));
+const fn accepted(event: &CrmEvent) -> Option<&QuoteAccepted> {
+    match event {
+        CrmEvent::Quote(QuoteEvent::Accepted(accepted)) => Some(accepted),
+        _ => None,
     }
-    reactions
+}
+
+pub(super) fn place_order(event: &CrmEvent, stream: StreamName) -> Option<Reaction> {
+    let revision = accepted(event)?.revision;
+    Some(Reaction::of(PlaceOrder { quote: QuoteId(stream.id), revision }))
+}
+
+pub(super) fn win_opportunity(event: &CrmEvent, stream: StreamName) -> Option<Reaction> {
+    let accepted = accepted(event)?;
+    if accepted.close_opportunity != CloseOpportunity::Won {
+        return None;
+    }
+    Some(Reaction::of(WinOpportunity {
+        opportunity_id: accepted.opportunity?,
+        actual_value: Some(accepted.actual_value),
+        close_date: Some(accepted.accepted_on),
+        via_quote: Some(QuoteId(stream.id)),
+        quotes: Vec::new(),
+    }))
 }
 
 #[cfg(test)]

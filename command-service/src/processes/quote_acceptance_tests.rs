@@ -7,7 +7,7 @@ use crate::{
     aggregate::{Decide, Record},
     processes,
     sales::{
-        PlaceOrder, WinOpportunity,
+        NoteQuote, PlaceOrder, WinOpportunity,
         fixtures::{DEAL, QUOTE, acceptance, accepted, deal},
         order_id,
     },
@@ -15,7 +15,10 @@ use crate::{
 };
 
 fn reactions(accepted: QuoteAccepted) -> Vec<Reaction> {
-    let own = Record::unborn(events::ids::Category::Quote);
+    let mut own = Record::unborn(events::ids::Category::Quote);
+    for event in crate::sales::fixtures::accepted() {
+        own.evolve(&event.into());
+    }
     processes::react(&CrmEvent::Quote(accepted.into()), &own, QUOTE.stream())
 }
 
@@ -26,7 +29,7 @@ fn names(reactions: &[Reaction]) -> Vec<&'static str> {
 #[test]
 fn an_acceptance_asks_for_the_order_it_names() {
     let reactions = reactions(acceptance());
-    assert_eq!(names(&reactions), ["PlaceOrder"]);
+    assert_eq!(names(&reactions), [PlaceOrder::NAME, NoteQuote::NAME]);
     let stream = reactions[0].command.stream(COMMAND);
     assert_eq!(stream, acceptance().order.stream());
     assert_eq!(stream, order_id(QUOTE, 0).stream());
@@ -36,12 +39,12 @@ fn an_acceptance_asks_for_the_order_it_names() {
 fn an_acceptance_wins_its_opportunity_if_that_was_asked_for() {
     let close_opportunity = CloseOpportunity::Won;
     let both = reactions(QuoteAccepted { close_opportunity, ..acceptance() });
-    assert_eq!(names(&both), [PlaceOrder::NAME, WinOpportunity::NAME]);
-    assert_eq!(both[1].command.stream(COMMAND), DEAL.stream());
-    assert_eq!(both[1].command.effective_day(), Some(acceptance().accepted_on));
+    assert_eq!(names(&both), [PlaceOrder::NAME, NoteQuote::NAME, WinOpportunity::NAME]);
+    assert_eq!(both[2].command.stream(COMMAND), DEAL.stream());
+    assert_eq!(both[2].command.effective_day(), Some(acceptance().accepted_on));
     let opportunity: Option<OpportunityId> = None;
     let no_deal = reactions(QuoteAccepted { close_opportunity, opportunity, ..acceptance() });
-    assert_eq!(names(&no_deal), [PlaceOrder::NAME]);
+    assert_eq!(names(&no_deal), [PlaceOrder::NAME, NoteQuote::NAME]);
 }
 
 #[test]
@@ -67,9 +70,9 @@ fn the_win_that_follows_is_accepted_and_names_the_quote() {
 }
 
 #[test]
-fn nothing_follows_from_other_events_of_a_quote() {
+fn nothing_follows_from_what_is_written_in_a_draft() {
     let own = Record::unborn(events::ids::Category::Quote);
-    for event in crate::sales::fixtures::active() {
+    for event in crate::sales::fixtures::priced_draft() {
         assert!(processes::react(&event.into(), &own, QUOTE.stream()).is_empty());
     }
 }

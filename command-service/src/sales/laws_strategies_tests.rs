@@ -7,11 +7,11 @@ use events::{
     personal::Clear,
     sales::{
         CloseDateMoved, CloseOpportunity, Discount, DocumentLine, EstimateChanged, LostReason,
-        OpportunityDetailsChanged, OpportunityEvent, OpportunityLost, OpportunityReopened,
-        OpportunityWon, ProbabilityChanged, QuoteAccepted, QuoteActivated, QuoteCloseReason,
-        QuoteClosed, QuoteDiscountSet, QuoteDraftDiscarded, QuoteEvent, QuoteFreightSet,
-        QuoteLineAdded, QuoteLineChanged, QuoteLineRemoved, QuoteRevised, QuoteTaxSet,
-        QuoteValiditySet, StageChanged,
+        OpportunityDetailsChanged, OpportunityEvent, OpportunityLost, OpportunityQuoteOffered,
+        OpportunityQuoteWithdrawn, OpportunityReopened, OpportunityWon, ProbabilityChanged,
+        QuoteAccepted, QuoteActivated, QuoteCloseReason, QuoteClosed, QuoteDiscountSet,
+        QuoteDraftDiscarded, QuoteEvent, QuoteFreightSet, QuoteLineAdded, QuoteLineChanged,
+        QuoteLineRemoved, QuoteRevised, QuoteTaxSet, QuoteValiditySet, StageChanged,
     },
     values::{Change, Day},
 };
@@ -263,6 +263,10 @@ pub(super) fn opportunity_events() -> impl Strategy<Value = OpportunityEvent> {
             OpportunityLost { status_reason, close_date, competitor: None }.into()
         }),
         1 => Just(OpportunityReopened {}.into()),
+        1 => (0..3_u32).prop_map(|revision| {
+            OpportunityQuoteOffered { quote: QUOTE, revision }.into()
+        }),
+        1 => Just(OpportunityQuoteWithdrawn { quote: QUOTE, revision: 0 }.into()),
         1 => owners().prop_map(Into::into),
     ]
 }

@@ -18,8 +18,8 @@ pub use quote::*;
 
 use crate::command::Entry;
 
-/// The commands of this area that callers can send. `PlaceOrder` and `AllocateNumber` are sent by
-/// the product itself.
+/// The commands of this area that callers can send. `PlaceOrder`, `NoteQuote` and `AllocateNumber`
+/// are sent by the product itself.
 pub(crate) fn commands() -> Vec<Entry> {
     vec![
         Entry::of::<CreateOpportunity>(),

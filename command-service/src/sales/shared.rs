@@ -13,6 +13,7 @@ use events::{
 };
 
 use crate::{
+    access::owner_streams,
     aggregate::{Facts, States},
     refusal::Refusal,
 };
@@ -57,19 +58,6 @@ pub(super) fn active_contact(states: &States, id: ContactId) -> Result<KeyId, Re
     if contact.active { Ok(contact.key) } else { Err(Refusal::CustomerInactive) }
 }
 
-/// Whose the new record is: the user who is named, else the user who asks. Whoever asks was let in
-/// because of an enabled user, so only a named one is looked up.
-pub(super) fn owner(named: Option<Principal>, facts: &Facts<'_>) -> Result<Principal, Refusal> {
-    let Some(Principal::User(id)) = named else {
-        return facts.user().map(Principal::User).ok_or(Refusal::OwnerMissing);
-    };
-    if facts.states.user(id).is_some_and(|user| user.is_enabled()) {
-        Ok(Principal::User(id))
-    } else {
-        Err(Refusal::OwnerUnknown)
-    }
-}
-
 /// The streams of everybody a new record names.
 pub(super) fn streams_of(
     customer: Option<CustomerRef>,
@@ -78,7 +66,7 @@ pub(super) fn streams_of(
 ) -> Vec<StreamName> {
     let customer = customer.map(CustomerRef::stream);
     let contact = contact.map(ContactId::stream);
-    customer.into_iter().chain(contact).chain(owner.map(Principal::stream)).collect()
+    customer.into_iter().chain(contact).chain(owner_streams(owner)).collect()
 }
 
 /// The currency of a record that names none.

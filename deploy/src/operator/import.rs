@@ -13,8 +13,9 @@ use crate::{
 /// # Errors
 /// When the mapping or a file cannot be used, the service cannot be reached, or rows were refused.
 pub async fn run(service: &Service, options: Import) -> Result<(), Exit> {
-    let Import { mapping, folder, rejects, target } = options;
-    let options = ImportOptions { mapping, folder, rejects, ..ImportOptions::default() };
+    let Import { mapping, folder, files, rejects, target } = options;
+    let files = files.into_iter().collect();
+    let options = ImportOptions { mapping, folder, files, rejects, ..ImportOptions::default() };
     let prepared = import::prepare(options).map_err(|error| Exit::new(Code::Usage, error))?;
     let connected = Connected::to(service, &target, Missing::Make).await?;
     let outcome = prepared.run(&connected.client).await;

@@ -49,6 +49,6 @@ fn progress_bar() -> ProgressBar {
 /// Writes a result to standard output. A closed one is no failure.
 fn print(text: &str) {
     let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
+    out.write_all(text.as_bytes()).ok();
+    out.flush().ok();
 }

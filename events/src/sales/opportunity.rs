@@ -35,6 +35,10 @@ category_events! {
         Reopened(OpportunityReopened) = "opportunity.reopened" v 1,
         /// It got another owner.
         OwnerAssigned(OwnerAssigned) = "opportunity.owner_assigned" v 1,
+        /// A quote that was made for it is before the customer.
+        QuoteOffered(OpportunityQuoteOffered) = "opportunity.quote_offered" v 1,
+        /// A quote that was before the customer is so no more.
+        QuoteWithdrawn(OpportunityQuoteWithdrawn) = "opportunity.quote_withdrawn" v 1,
     }
 }
 
@@ -188,6 +192,26 @@ pub struct OpportunityLost {
 #[serde(deny_unknown_fields)]
 pub struct OpportunityReopened {}
 
+/// A quote that was made for it is before the customer: Active.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpportunityQuoteOffered {
+    /// The quote.
+    pub quote: QuoteId,
+    /// The revision the customer has.
+    pub revision: u32,
+}
+
+/// A quote that was before the customer is so no more: revised, accepted or closed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpportunityQuoteWithdrawn {
+    /// The quote.
+    pub quote: QuoteId,
+    /// The revision the customer had.
+    pub revision: u32,
+}
+
 personal_fields! {
     OpportunityCreated { topic, description }
     OpportunityDetailsChanged { topic, description }
@@ -198,4 +222,6 @@ personal_fields! {
     OpportunityWon {}
     OpportunityLost {}
     OpportunityReopened {}
+    OpportunityQuoteOffered {}
+    OpportunityQuoteWithdrawn {}
 }

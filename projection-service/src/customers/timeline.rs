@@ -140,6 +140,10 @@ fn subjects(fact: &Fact<'_>, rows: &dyn Rows) -> Result<Subjects, ProjectError> 
                 _ => {}
             }
         }
+        // The quote's own events tell it.
+        CrmEvent::Opportunity(
+            OpportunityEvent::QuoteOffered(_) | OpportunityEvent::QuoteWithdrawn(_),
+        ) => {}
         CrmEvent::Opportunity(event) => {
             around(own, rows, &mut found)?;
             parties_of_opportunity(event, &mut found);

@@ -52,6 +52,8 @@ pub(super) fn opportunity(event: &OpportunityEvent) -> Entry {
         OpportunityEvent::OwnerAssigned(assigned) => {
             owner_assigned("Opportunity", assigned.from, assigned.to)
         }
+        // On nobody's timeline: the quote's own events are there.
+        OpportunityEvent::QuoteOffered(_) | OpportunityEvent::QuoteWithdrawn(_) => Entry::default(),
     }
 }
 

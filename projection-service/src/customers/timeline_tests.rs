@@ -4,7 +4,7 @@ use events::{
     customers::{ConnectionEvent, ContactEvent, ContactParentChanged, NoteAdded, NoteEvent},
     ids::{ConnectionId, CustomerRef, NoteId, PartyRef, RecordRef},
     personal::Personal,
-    sales::{OpportunityEvent, OrderEvent, QuoteEvent, StageChanged},
+    sales::{OpportunityEvent, OpportunityQuoteOffered, OrderEvent, QuoteEvent, StageChanged},
     values::Prose,
 };
 
@@ -110,6 +110,8 @@ fn a_sale_is_told_to_its_customer_its_contact_and_its_opportunity() {
     let stream = quote("Q").stream();
     world.record(stream, QuoteEvent::from(started));
     world.record(stream, QuoteEvent::from(activated(0, brl("2664.15"))));
+    let offered = OpportunityQuoteOffered { quote: quote("Q"), revision: 0 };
+    world.record(opportunity("O1").stream(), OpportunityEvent::from(offered));
     noted(&mut world, "on the quote", quote("Q"));
     let source = (quote("Q"), 0);
     let of = Some(opportunity("O1"));

@@ -22,8 +22,8 @@ pub(super) enum Known<'a> {
 pub(super) struct Cache {
     young: HashMap<Key, Option<Row>>,
     old: HashMap<Key, Option<Row>>,
-    /// Of the younger half.
-    bytes: usize,
+    young_bytes: usize,
+    old_bytes: usize,
 }
 
 impl Cache {
@@ -36,16 +36,21 @@ impl Cache {
     }
 
     pub(super) fn insert(&mut self, key: Key, row: Option<Row>) {
-        self.bytes += weight(&key, row.as_ref());
-        self.young.insert(key, row);
+        let key_weight = ENTRY + weight(&key);
+        self.young_bytes += key_weight + row.as_ref().map_or(0, |row| weight(row));
+        if let Some(replaced) = self.young.insert(key, row) {
+            self.young_bytes -= key_weight + replaced.map_or(0, |row| weight(&row));
+        }
     }
 
-    /// Forgets the older half once the younger one weighs `bytes`; whether any row was forgotten.
-    pub(super) fn turn(&mut self, bytes: usize) -> bool {
-        if self.bytes < bytes {
-            return false;
-        }
-        self.bytes = 0;
+    /// What the rows weigh, about: the younger half, and both.
+    pub(super) const fn bytes(&self) -> (usize, usize) {
+        (self.young_bytes, self.young_bytes + self.old_bytes)
+    }
+
+    /// Forgets the older half, and lets the younger one take its place; whether any row is gone.
+    pub(super) fn turn(&mut self) -> bool {
+        self.old_bytes = mem::take(&mut self.young_bytes);
         !mem::replace(&mut self.old, mem::take(&mut self.young)).is_empty()
     }
 
@@ -54,10 +59,7 @@ impl Cache {
     }
 }
 
-fn weight(key: &Key, row: Option<&Row>) -> usize {
-    let values = |values: &[Value]| {
-        let texts: usize = values.iter().filter_map(Value::text).map(str::len).sum();
-        size_of_val(values) + texts
-    };
-    ENTRY + values(key) + row.map_or(0, |row| values(row))
+fn weight(values: &[Value]) -> usize {
+    let texts: usize = values.iter().filter_map(Value::text).map(str::len).sum();
+    size_of_val(values) + texts
 }

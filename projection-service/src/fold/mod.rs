@@ -21,7 +21,7 @@ use jiff::tz::TimeZone;
 use crate::{
     models::ReadModels,
     projector::{Change, Changes, Fact, Missing, ProjectError, Rows},
-    read_store::{Checkpoint, Commit, TableChanges, Wanted},
+    read_store::{Checkpoint, Commit, Wanted},
     table::{Key, Row, Table, Value},
 };
 
@@ -109,7 +109,6 @@ impl Folder {
         let is_empty = checkpoint.position == Position::START;
         let overlays: Vec<_> =
             models.tables().iter().map(|table| Overlay::new(table, is_empty)).collect();
-        let cache_bytes = cache_bytes / overlays.len().max(1) / 2;
         let zone = checkpoint.zone.as_ref().and_then(|name| Zone::new(name.as_str()).ok());
         let zone = zone.map_or(TimeZone::UTC, |zone| zone.rules());
         let reached = checkpoint.clone();
@@ -159,12 +158,26 @@ impl Folder {
         if self.reached.position == self.stored.position {
             return None;
         }
-        let bytes = self.cache_bytes;
-        let tables: Vec<TableChanges> =
-            self.overlays.iter_mut().filter_map(|overlay| overlay.take(bytes)).collect();
+        let tables = self.overlays.iter_mut().filter_map(Overlay::take).collect();
+        self.bound_memory();
         let expected = self.stored.position;
         self.stored = self.reached.clone();
         Some(Commit { expected, reached: self.reached.clone(), tables })
+    }
+
+    /// Tables share the memory as they need it.
+    fn bound_memory(&mut self) {
+        for overlay in &mut self.overlays {
+            if overlay.bytes().0 > self.cache_bytes / 2 {
+                overlay.forget();
+            }
+        }
+        while self.overlays.iter().map(|overlay| overlay.bytes().1).sum::<usize>()
+            > self.cache_bytes
+            && let Some(largest) = self.overlays.iter_mut().max_by_key(|overlay| overlay.bytes().1)
+        {
+            largest.forget();
+        }
     }
 
     fn follow_zone(&mut self, event: &Decoded) {

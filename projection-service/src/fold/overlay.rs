@@ -151,9 +151,9 @@ impl Overlay {
     }
 
     /// What the batch changed. From now on it is what was before the next batch.
-    pub(super) fn take(&mut self, cache_bytes: usize) -> Option<TableChanges> {
+    pub(super) fn take(&mut self) -> Option<TableChanges> {
         if self.touched.is_empty() && self.done.is_empty() {
-            self.settle(cache_bytes);
+            self.settle();
             return None;
         }
         let table = self.table;
@@ -165,7 +165,7 @@ impl Overlay {
             Keeping::Current => self.take_current(),
             Keeping::History => self.take_history(),
         };
-        self.settle(cache_bytes);
+        self.settle();
         Some(changes)
     }
 
@@ -206,12 +206,22 @@ impl Overlay {
         a.row.get(key).cmp(&b.row.get(key)).then(a.from.cmp(&b.from))
     }
 
-    /// Bounds the memory. Rows of append-only tables are remembered within a batch only.
-    fn settle(&mut self, cache_bytes: usize) {
+    /// What the rows in memory weigh, about: those that came lately, and all.
+    pub(super) const fn bytes(&self) -> (usize, usize) {
+        self.cache.bytes()
+    }
+
+    /// Forgets rows that did not come lately.
+    pub(super) fn forget(&mut self) {
+        if self.cache.turn() {
+            self.complete = false;
+        }
+    }
+
+    /// Rows of append-only tables are remembered within a batch only.
+    fn settle(&mut self) {
         if self.table.keeping == Keeping::AppendOnly {
             self.cache.clear();
-            self.complete = false;
-        } else if self.cache.turn(cache_bytes) {
             self.complete = false;
         }
     }

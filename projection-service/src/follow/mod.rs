@@ -76,6 +76,7 @@ impl Follow {
     /// status [`Status::Stopped`]; the next start tries again.
     pub async fn run(mut self) {
         let mut singly = Position::START;
+        self.flag_stopped(false);
         loop {
             match self.session(singly).await {
                 End::Told => break,
@@ -91,7 +92,7 @@ impl Follow {
                 End::Stopped(stop) => {
                     let Stop { position, code, detail } = &stop;
                     tracing::error!(%position, code, %detail, "the read models stand still");
-                    metrics::gauge!("annals_projection_stopped").set(1.0);
+                    self.flag_stopped(true);
                     self.publish(Status::Stopped(stop));
                     // Whoever could tell it to stop may also be gone.
                     drop(self.goal.wait_for(|goal| goal.stop).await);
@@ -100,6 +101,12 @@ impl Follow {
             }
         }
         self.publish(Status::Ended);
+    }
+
+    fn flag_stopped(&self, is_stopped: bool) {
+        let generation = self.progress.borrow().generation.to_string();
+        metrics::gauge!("annals_projection_stopped", "generation" => generation)
+            .set(f64::from(u8::from(is_stopped)));
     }
 
     fn publish(&self, status: Status) {

@@ -155,6 +155,10 @@ impl Moved {
             OpportunityEvent::Lost(lost) => Self::Lost { on: lost.close_date },
             OpportunityEvent::Reopened(_) => Self::Reopened,
             OpportunityEvent::OwnerAssigned(assigned) => Self::Owner(assigned.to),
+            // The quote's own events say it already.
+            OpportunityEvent::QuoteOffered(_) | OpportunityEvent::QuoteWithdrawn(_) => {
+                return None;
+            }
         })
     }
 

@@ -202,6 +202,8 @@ impl OpportunityRecord {
                 self.competitor = None;
             }
             OpportunityEvent::OwnerAssigned(assigned) => self.owner = assigned.to,
+            // Told by the quotes themselves.
+            OpportunityEvent::QuoteOffered(_) | OpportunityEvent::QuoteWithdrawn(_) => {}
         }
     }
 }
@@ -219,6 +221,11 @@ pub fn fold_opportunity(
             Some(OpportunityRecord::created(id, created, fact))
         }
         (None, _) => None,
+        // Nobody changed the opportunity: only its version is another one.
+        (
+            Some(opportunity),
+            OpportunityEvent::QuoteOffered(_) | OpportunityEvent::QuoteWithdrawn(_),
+        ) => Some(OpportunityRecord { version: fact.recorded.version, ..opportunity }),
         (Some(mut opportunity), event) => {
             opportunity.evolve(event);
             Some(opportunity.stamped(fact))

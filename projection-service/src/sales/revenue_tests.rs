@@ -96,7 +96,11 @@ fn a_chain_is_counted_once_from_the_opportunity_to_the_order() {
 
     let started = quote_started("Q-2026-000001", contoso(), Some(opportunity("o2")));
     offer(&mut world, "q", started);
-    assert_eq!(figures(&world)[..3], [2, 20_000_000, 9_000_000], "a draft counts as the opportunity");
+    assert_eq!(
+        figures(&world)[..3],
+        [2, 20_000_000, 9_000_000],
+        "a draft counts as the opportunity"
+    );
     offer(&mut world, "q", activated(0, brl("90000.00")));
     assert_eq!(figures(&world)[..3], [2, 19_000_000, 8_500_000], "the quote replaces the estimate");
 

@@ -194,3 +194,7 @@ fn connection(row: &Row) -> Result<Connection, Problem> {
         ended: row.int("ended")? != 0,
     })
 }
+
+#[cfg(test)]
+#[path = "connections_tests.rs"]
+mod tests;

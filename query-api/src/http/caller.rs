@@ -9,7 +9,7 @@ use events::{
     ids::{TokenId, UserId},
 };
 use jiff::tz::TimeZone;
-use projection_service::table::Value;
+use projection_service::{read_side::LiveGeneration, table::Value};
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -80,6 +80,7 @@ fn is_hex(text: &str) -> bool {
 
 /// A moment of the read models, and who looks at it.
 pub(crate) struct Session {
+    pub(crate) generation: LiveGeneration,
     pub(crate) snapshot: Snapshot,
     pub(crate) position: Position,
     pub(crate) zone: TimeZone,
@@ -90,13 +91,15 @@ pub(crate) struct Session {
 impl Session {
     /// Looks at the present moment of the read models.
     pub(crate) async fn begin(
-        mut snapshot: Snapshot,
+        generation: LiveGeneration,
         token: &PresentedToken,
     ) -> Result<Self, DatabaseError> {
+        let mut snapshot = Snapshot::begin(&generation.pool).await?;
         let row = snapshot.row(SESSION, &[Value::Id(token.id.0)]).await?;
         let Some(row) = row else {
             // No checkpoint: the generation has only just been made.
             return Ok(Self {
+                generation,
                 snapshot,
                 position: Position::START,
                 zone: TimeZone::UTC,
@@ -106,7 +109,8 @@ impl Session {
         let position = Position::from_sql(row.int("position")?);
         let zone = row.text_or_none("zone")?.and_then(|name| TimeZone::get(name).ok());
         let caller = caller(&row, token)?;
-        Ok(Self { snapshot, position, zone: zone.unwrap_or(TimeZone::UTC), caller })
+        let zone = zone.unwrap_or(TimeZone::UTC);
+        Ok(Self { generation, snapshot, position, zone, caller })
     }
 }
 

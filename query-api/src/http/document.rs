@@ -2,13 +2,18 @@
 
 use projection_service::{
     access::{OrganizationRecord, UserRecord},
-    customers::{AccountRecord, ConnectionRoleRecord, ContactRecord},
+    customers::{AccountRecord, ConnectionRecord, ConnectionRoleRecord, ContactRecord, NoteRecord},
     sales::{OpportunityRecord, OrderRecord, QuoteRecord},
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::{answer::Page, params::MAX_LIMIT, problem::Problem, routes::LISTS};
+use super::{
+    answer::Page,
+    params::MAX_LIMIT,
+    problem::Problem,
+    routes::{CONNECTIONS, LISTS, NOTES},
+};
 use crate::{
     customers::{connections::Connection, timeline::Entry},
     history::Happened,
@@ -130,11 +135,17 @@ impl Document {
         for (list, (one, many)) in LISTS.into_iter().zip(shapes) {
             let parameters = [time(false), page(), of_list(list)].concat();
             self.add(list.path, "A page of the list.", parameters, &many);
-            let path = format!("{}/{{id}}", list.path);
-            self.add(&path, "The record.", time(true), &one);
-            let summary = "Every event of the record. Needs the scope `audit`.";
-            self.add(&format!("{path}/history"), summary, [time(false), page()].concat(), &history);
+            self.one(list.path, &one, &history);
         }
+        self.one(CONNECTIONS, &schema::<ConnectionRecord>(generator), &history);
+        self.one(NOTES, &schema::<NoteRecord>(generator), &history);
+    }
+
+    fn one(&mut self, path: &str, one: &Value, history: &Value) {
+        let path = format!("{path}/{{id}}");
+        self.add(&path, "The record.", time(true), one);
+        let summary = "Every event of the record. Needs the scope `audit`.";
+        self.add(&format!("{path}/history"), summary, [time(false), page()].concat(), history);
     }
 
     fn feed(&mut self) {

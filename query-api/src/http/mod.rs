@@ -18,6 +18,8 @@ use events::{
 
 use projection_service::read_side::ReadSide;
 
+use crate::sales::checkpoints::{BLOCK, Checkpoints};
+
 /// What every question is answered with.
 #[derive(Clone)]
 pub struct App {
@@ -26,6 +28,7 @@ pub struct App {
     pub(crate) streams: Arc<dyn StreamReader>,
     pub(crate) unsealer: Unsealer,
     pub(crate) clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    pub(crate) checkpoints: Checkpoints,
 }
 
 impl App {
@@ -39,6 +42,13 @@ impl App {
         unsealer: Unsealer,
         clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     ) -> Self {
-        Self { read_side, feed, streams, unsealer, clock }
+        Self {
+            read_side,
+            feed,
+            streams,
+            unsealer,
+            clock,
+            checkpoints: Checkpoints::of_blocks(BLOCK),
+        }
     }
 }

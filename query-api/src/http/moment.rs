@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use projection_service::{
     follow::{Progress, Status},
     projector::day_in,
+    read_side::LiveGeneration,
     table::Value,
 };
 
@@ -60,6 +61,8 @@ pub(crate) enum Senses {
 
 /// The moment at which a question is answered.
 pub(crate) struct Moment {
+    /// The generation the rows are of. It is kept while the question is answered.
+    pub(crate) generation: LiveGeneration,
     snapshot: Snapshot,
     /// The last event that counts.
     pub(crate) position: Position,
@@ -145,8 +148,10 @@ impl App {
             self.require_known(position).await?;
         }
         let session = self.reached(session, &token, at_least.max(cut.position)).await?;
+        self.checkpoints.keep_up(&session.generation, session.position);
         let moment = Moment {
             position: cut.position.unwrap_or(session.position),
+            generation: session.generation,
             snapshot: session.snapshot,
             instant: cut.instant,
             sense,
@@ -160,8 +165,7 @@ impl App {
     }
 
     async fn session(&self, token: &PresentedToken) -> Result<Session, Problem> {
-        let snapshot = Snapshot::begin(&self.read_side.live().pool).await?;
-        Ok(Session::begin(snapshot, token).await?)
+        Ok(Session::begin(self.read_side.live(), token).await?)
     }
 
     /// A token that is not known may only not be projected yet: whoever was just given one is not

@@ -11,7 +11,7 @@ use axum::{
 use events::ids::Category;
 use projection_service::{
     access::UserRecord,
-    customers::{AccountRecord, ConnectionRoleRecord, ContactRecord},
+    customers::{AccountRecord, ConnectionRecord, ConnectionRoleRecord, ContactRecord, NoteRecord},
     record::Record,
     sales::{OpportunityRecord, OrderRecord, QuoteRecord},
 };
@@ -46,6 +46,11 @@ pub(crate) static LISTS: [&List; 7] = [
     &USER_LIST,
 ];
 
+/// Where single connections are; records list their own.
+pub(crate) const CONNECTIONS: &str = "/connections";
+/// Where single notes are; timelines tell of them.
+pub(crate) const NOTES: &str = "/notes";
+
 /// The routes of the query API.
 pub fn router(app: App) -> Router {
     let router = Router::new();
@@ -56,6 +61,8 @@ pub fn router(app: App) -> Router {
     let router = with_record::<OrderRecord>(router, &ORDER_LIST);
     let router = with_record::<ConnectionRoleRecord>(router, &CONNECTION_ROLE_LIST);
     let router = with_record::<UserRecord>(router, &USER_LIST);
+    let router = with_one::<ConnectionRecord>(router, CONNECTIONS);
+    let router = with_one::<NoteRecord>(router, NOTES);
     router
         .route("/organization", get(organization))
         .route("/events", get(feed))
@@ -76,10 +83,15 @@ pub fn router(app: App) -> Router {
 }
 
 fn with_record<R: Record + 'static>(router: Router<App>, list: &'static List) -> Router<App> {
+    let router =
+        router.route(list.path, get(move |state: State<App>, ask: Ask| page(state, ask, list)));
+    with_one::<R>(router, list.path)
+}
+
+fn with_one<R: Record + 'static>(router: Router<App>, path: &str) -> Router<App> {
     router
-        .route(list.path, get(move |state: State<App>, ask: Ask| page(state, ask, list)))
-        .route(&format!("{}/{{id}}", list.path), get(records::record::<R>))
-        .route(&format!("{}/{{id}}/history", list.path), history_of(R::CATEGORY))
+        .route(&format!("{path}/{{id}}"), get(records::record::<R>))
+        .route(&format!("{path}/{{id}}/history"), history_of(R::CATEGORY))
 }
 
 fn history_of(category: Category) -> MethodRouter<App> {

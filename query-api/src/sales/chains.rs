@@ -93,7 +93,11 @@ pub(crate) fn documents(chains: &[Uuid], position: i64) -> Statement {
     let marks = vec!["?"; chains.len()].join(", ");
     statement.push(&format!("chain_id in ({marks})"), chains.iter().copied());
     statement.push(" and from_position <= ? and to_position > ?", [position; 2]);
-    statement.text.push_str(" order by chain_id, created_at, document_id, revision");
+    // What was recorded at one instant still goes from the deal to the order.
+    statement.text.push_str(
+        " order by chain_id, created_at, case document_type when 'opportunity' then 0 \
+         when 'quote' then 1 else 2 end, document_id, revision",
+    );
     statement
 }
 

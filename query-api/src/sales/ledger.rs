@@ -57,6 +57,23 @@ impl By {
         }
     }
 
+    /// The ways to split whose sums are kept in memory: there are few groups, and they follow from
+    /// the ledger alone.
+    pub(crate) const KEPT: [Self; 6] =
+        [Self::Nothing, Self::Owner, Self::Period, Self::Stage, Self::State, Self::Product];
+
+    /// The column of the ledger that is the key, where one column is.
+    pub(crate) const fn column(self) -> Option<&'static str> {
+        match self {
+            Self::Owner => Some("owner_id"),
+            Self::Period => Some("period"),
+            Self::Stage => Some("stage"),
+            Self::State => Some("state"),
+            Self::Product => Some("product"),
+            Self::Nothing | Self::Account | Self::Contact | Self::Manager | Self::Office => None,
+        }
+    }
+
     /// The table in which the names of the keys are, where the keys are ids.
     pub(crate) const fn names(self) -> Option<&'static str> {
         match self {
@@ -104,8 +121,25 @@ pub(crate) const MEASURES: [&str; 8] = [
     "lost_count",
 ];
 
+/// The lines of the ledger between two positions.
+pub(crate) fn block(after: i64, until: i64) -> Statement {
+    let mut columns = vec!["business_day", "currency"];
+    columns.extend(By::KEPT.iter().filter_map(|by| by.column()));
+    columns.extend(MEASURES);
+    let columns = columns.join(", ");
+    let mut statement = Statement::new(&format!("select {columns} from revenue_deltas where "));
+    statement.push("position > ? and position <= ?", [after, until]);
+    statement
+}
+
+fn measures() -> String {
+    MEASURES.map(|name| format!("cast(sum(d.{name}) as bigint) as {name}")).join(", ")
+}
+
 /// The sums of the ledger up to a position and a business day, by key and currency.
-pub(crate) fn sums(by: By, position: i64, day: i64, narrowed: &Narrowed) -> Statement {
+///
+/// Only lines after the position `after` count: those before are known already.
+pub(crate) fn sums(by: By, after: i64, position: i64, day: i64, narrowed: &Narrowed) -> Statement {
     let mut statement = Statement::default();
     if let Some(Party::Subtree(root)) = narrowed.party {
         // `union` ends also where two crossing changes have made a loop.
@@ -118,11 +152,9 @@ pub(crate) fn sums(by: By, position: i64, day: i64, narrowed: &Narrowed) -> Stat
         statement.push("a.from_position <= ? and a.to_position > ?) ", [position; 2]);
     }
     let key = by.key();
-    let measures: Vec<_> =
-        MEASURES.iter().map(|name| format!("cast(sum(d.{name}) as bigint) as {name}")).collect();
     statement.text.push_str(&format!(
         "select {key} as key, d.currency, {} from revenue_deltas d",
-        measures.join(", ")
+        measures()
     ));
     let needs_user = matches!(by, By::Manager | By::Office)
         || narrowed.conditions.iter().any(|(condition, _)| condition.starts_with("u."));
@@ -134,6 +166,9 @@ pub(crate) fn sums(by: By, position: i64, day: i64, narrowed: &Narrowed) -> Stat
         );
     }
     statement.push(" where d.position <= ? and d.business_day <= ?", [position, day]);
+    if after > 0 {
+        statement.push(" and d.position > ?", [after]);
+    }
     match narrowed.party {
         None => {}
         Some(Party::Account(id)) => statement.push(" and d.customer_id = ?", [id]),

@@ -18,7 +18,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::ledger::{By, MEASURES, Narrowed, Party, names, sums};
+use super::{
+    checkpoints::{Measures, Sums, add, measures},
+    ledger::{self, By, Narrowed, Party, names},
+};
 use crate::{
     as_of::Sense,
     customers::timeline::require_known,
@@ -98,8 +101,6 @@ pub(crate) struct Revenue {
     next: Option<String>,
     position: String,
 }
-
-type Measures = [i128; MEASURES.len()];
 
 /// How long a period is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,14 +215,14 @@ fn conditions(params: &mut Params) -> Result<Vec<(&'static str, Value)>, Problem
 pub(crate) async fn expected_revenue(State(app): State<App>, ask: Ask) -> Answered {
     let (moment, params) = app.open(&ask, Scope::Read, Senses::Both).await?;
     let wish = Wish::take(params, "none", None)?;
-    sum_up(moment, &wish).await
+    sum_up(&app, moment, &wish).await
 }
 
 /// `GET /pipeline`: the same ledger, split by stage where the caller does not say.
 pub(crate) async fn pipeline(State(app): State<App>, ask: Ask) -> Answered {
     let (moment, params) = app.open(&ask, Scope::Read, Senses::Both).await?;
     let wish = Wish::take(params, "stage", None)?;
-    sum_up(moment, &wish).await
+    sum_up(&app, moment, &wish).await
 }
 
 /// `GET /accounts/{id}/expected-revenue`.
@@ -247,29 +248,29 @@ async fn of_party<R: Record>(app: &App, id: &str, ask: &Ask, party: fn(Uuid) -> 
     let id = known_id(id)?;
     let wish = Wish::take(params, "none", Some(party(id)))?;
     require_known::<R>(&mut moment, id).await?;
-    sum_up(moment, &wish).await
+    sum_up(app, moment, &wish).await
 }
 
-async fn sum_up(mut moment: Moment, wish: &Wish) -> Answered {
+async fn sum_up(app: &App, mut moment: Moment, wish: &Wish) -> Answered {
     let day = moment.day();
-    let statement = sums(wish.by, moment.position.sql(), day.number(), &wish.narrowed);
-    let rows = moment.rows(&statement.text, &statement.binds).await?;
-    let mut groups: HashMap<(Value, String), Measures> = HashMap::new();
+    let (mut sums, after) = app.checkpoints.begin(&moment, wish.by, &wish.narrowed);
+    let position = moment.position.sql();
+    let statement = ledger::sums(wish.by, after, position, day.number(), &wish.narrowed);
+    for row in moment.rows(&statement.text, &statement.binds).await? {
+        let group = (row.value("key")?, row.text("currency")?.to_owned());
+        add(sums.entry(group).or_default(), &measures(&row)?);
+    }
+    let mut groups = Sums::new();
     let mut totals: BTreeMap<String, Measures> = BTreeMap::new();
-    for row in &rows {
-        let currency = row.text("currency")?;
-        let key = match row.value("key")? {
+    for ((key, currency), sum) in sums {
+        add(totals.entry(currency.clone()).or_default(), &sum);
+        let key = match key {
             Value::Int(month) if wish.by == By::Period => {
                 Day::from_number(month).map(|month| wish.grain.begin(month).number()).into()
             }
             key => key,
         };
-        let mut sum: Measures = [0; MEASURES.len()];
-        for (place, name) in sum.iter_mut().zip(MEASURES) {
-            *place = row.int(name)?.into();
-        }
-        add(groups.entry((key, currency.to_owned())).or_default(), &sum);
-        add(totals.entry(currency.to_owned()).or_default(), &sum);
+        add(groups.entry((key, currency)).or_default(), &sum);
     }
     let groups = groups.into_iter().map(|((key, currency), sum)| (currency, key, sum));
     let mut groups: Vec<_> = groups.filter(|(_, _, sum)| *sum != Measures::default()).collect();
@@ -279,12 +280,6 @@ async fn sum_up(mut moment: Moment, wish: &Wish) -> Answered {
         (currency.clone(), most_first, key.clone())
     });
     answer_page(moment, wish, day, groups, totals).await
-}
-
-fn add(sum: &mut Measures, other: &Measures) {
-    for (place, value) in sum.iter_mut().zip(other) {
-        *place += value;
-    }
 }
 
 /// Weighted and booked.

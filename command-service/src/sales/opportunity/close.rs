@@ -1,7 +1,7 @@
 //! A deal is decided, or taken up again.
 
 use events::{
-    ids::{Category, CommandId, OpportunityId, QuoteId, StreamName},
+    ids::{CommandId, OpportunityId, QuoteId, StreamName},
     money::Money,
     sales::{LostReason, OpportunityEvent, OpportunityLost, OpportunityReopened, OpportunityWon},
     values::{Day, Line},
@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Opportunity, OpportunityStatus};
+use super::{Opportunity, OpportunityState, OpportunityStatus, quotes::quote_of};
 use crate::{
     aggregate::{Decide, Facts, States},
     refusal::Refusal,
@@ -32,7 +32,7 @@ pub struct WinOpportunity {
     /// The quote of the opportunity whose acceptance won it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via_quote: Option<QuoteId>,
-    /// The active quotes of the opportunity that are left behind.
+    /// The active quotes of the opportunity that are left behind. Each must be named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quotes: Vec<QuoteId>,
 }
@@ -49,18 +49,17 @@ fn agrees<T: PartialEq>(given: Option<&T>, recorded: Option<&T>) -> bool {
 }
 
 impl WinOpportunity {
-    fn named_quotes(&self) -> impl Iterator<Item = QuoteId> + '_ {
-        self.via_quote.into_iter().chain(self.quotes.iter().copied())
+    fn named_quotes(&self) -> Vec<QuoteId> {
+        self.via_quote.into_iter().chain(self.quotes.iter().copied()).collect()
     }
 
-    fn check_quotes(&self, states: &States) -> Result<(), Refusal> {
-        for id in self.named_quotes() {
-            let quote = states.quote(id).and_then(|it| it.started());
-            if quote.and_then(|it| it.opportunity) != Some(self.opportunity_id) {
-                return Err(Refusal::not_found(Category::Quote));
-            }
+    /// All quotes that are named belong to the opportunity, and all that are active are named.
+    fn check_quotes(&self, state: &OpportunityState, states: &States) -> Result<(), Refusal> {
+        let named = self.named_quotes();
+        for id in &named {
+            quote_of(self.opportunity_id, *id, states)?;
         }
-        Ok(())
+        state.no_active_quotes(&named, states)
     }
 
     fn repeats(&self, won: &OpportunityWon) -> bool {
@@ -78,8 +77,9 @@ impl Decide for WinOpportunity {
         self.opportunity_id.0
     }
 
-    fn needs(&self, _: &Opportunity, _: &States) -> Vec<StreamName> {
-        self.named_quotes().map(QuoteId::stream).collect()
+    fn needs(&self, own: &Opportunity, _: &States) -> Vec<StreamName> {
+        let noted = own.created().into_iter().flat_map(|state| state.quotes.keys().copied());
+        self.named_quotes().into_iter().chain(noted).map(QuoteId::stream).collect()
     }
 
     fn effective_day(&self) -> Option<Day> {
@@ -98,7 +98,7 @@ impl Decide for WinOpportunity {
         }
         let state = own.open()?;
         let close_date = close_date(self.close_date, facts)?;
-        self.check_quotes(facts.states)?;
+        self.check_quotes(state, facts.states)?;
         let estimate = state.estimated_value.unwrap_or(Money::zero(state.currency));
         let actual_value = self.actual_value.unwrap_or(estimate);
         check_amount(actual_value, state.currency)?;

@@ -13,11 +13,10 @@ use uuid::Uuid;
 
 use super::Opportunity;
 use crate::{
+    access::owner,
     aggregate::{Decide, Facts, States},
     refusal::Refusal,
-    sales::shared::{
-        active_contact, active_customer, check_amount, default_currency, owner, streams_of,
-    },
+    sales::shared::{active_contact, active_customer, check_amount, default_currency, streams_of},
 };
 
 /// Creates an opportunity: Open, In Progress.

@@ -3,6 +3,7 @@
 mod create;
 mod change;
 mod close;
+mod quotes;
 
 pub use change::{
     ChangeOpportunityDetails, ChangeOpportunityEstimate, ChangeOpportunityProbability,
@@ -10,9 +11,12 @@ pub use change::{
 };
 pub use close::{LoseOpportunity, ReopenOpportunity, WinOpportunity};
 pub use create::CreateOpportunity;
+pub use quotes::NoteQuote;
+
+use std::collections::BTreeMap;
 
 use events::{
-    ids::{Category, ContactId, CustomerRef, KeyId, Principal},
+    ids::{Category, ContactId, CustomerRef, KeyId, Principal, QuoteId},
     money::{Currency, Money, Percent},
     personal::Personal,
     sales::{
@@ -63,6 +67,9 @@ pub struct OpportunityState {
     pub rating: Option<Rating>,
     /// Whose opportunity it is.
     pub owner: Principal,
+    /// Its quotes that are before the customer, each with the revision the customer has. What
+    /// happened to a quote a moment ago may not be noted here yet.
+    pub quotes: BTreeMap<QuoteId, u32>,
 }
 
 /// How a deal stands.
@@ -142,6 +149,7 @@ impl OpportunityState {
             stage: created.stage.clone(),
             rating: created.rating,
             owner: created.owner,
+            quotes: BTreeMap::new(),
         }
     }
 
@@ -161,6 +169,12 @@ impl OpportunityState {
                 self.status = OpportunityStatus::Open { reopened: true };
             }
             OpportunityEvent::OwnerAssigned(assigned) => self.owner = assigned.to,
+            OpportunityEvent::QuoteOffered(offered) => {
+                self.quotes.insert(offered.quote, offered.revision);
+            }
+            OpportunityEvent::QuoteWithdrawn(withdrawn) => {
+                self.quotes.remove(&withdrawn.quote);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The customer accepts.
 
 use events::{
-    ids::{Category, CommandId, QuoteId, StreamName},
+    ids::{Category, CommandId, OpportunityId, QuoteId, StreamName},
     money::Money,
     personal::Clear,
     sales::{CloseOpportunity, QuoteAccepted, QuoteEvent},
@@ -36,7 +36,8 @@ pub struct AcceptQuote {
     /// The customer's own number for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_reference: Option<Line<100>>,
-    /// What happens to the opportunity the quote was made for.
+    /// What happens to the opportunity the quote was made for. It is not won while it has other
+    /// active quotes.
     #[serde(default)]
     pub close_opportunity: CloseOpportunity,
     /// The actual value with which the opportunity is won, by default the quote's total.
@@ -60,6 +61,20 @@ impl AcceptQuote {
         }
     }
 
+    fn wins(&self) -> bool {
+        self.close_opportunity == CloseOpportunity::Won
+    }
+
+    /// Refuses a win that would be refused as soon as the acceptance asked for it: by then the
+    /// acceptance stands, and whoever sent it would never hear of the refusal.
+    fn check_win(&self, state: &QuoteState, states: &States) -> Result<(), Refusal> {
+        let opportunity = state.opportunity.filter(|_| self.wins());
+        match opportunity.and_then(|id| states.opportunity(id)?.open().ok()) {
+            Some(deal) => deal.no_active_quotes(&[self.quote_id], states),
+            None => Ok(()),
+        }
+    }
+
     fn repeats(&self, accepted: &QuoteAccepted) -> bool {
         self.accepted_by.is_none()
             && self.close_opportunity == accepted.close_opportunity
@@ -77,8 +92,14 @@ impl Decide for AcceptQuote {
         self.quote_id.0
     }
 
-    fn needs(&self, own: &Quote, _: &States) -> Vec<StreamName> {
-        own.started().map(|state| state.customer.stream()).into_iter().collect()
+    fn needs(&self, own: &Quote, states: &States) -> Vec<StreamName> {
+        let Some(state) = own.started() else { return Vec::new() };
+        let mut needs = vec![state.customer.stream()];
+        let opportunity = state.opportunity.filter(|_| self.wins());
+        needs.extend(opportunity.map(OpportunityId::stream));
+        let deal = opportunity.and_then(|id| states.opportunity(id)?.created());
+        needs.extend(deal.iter().flat_map(|deal| deal.quotes.keys()).map(|id| id.stream()));
+        needs
     }
 
     fn decide(&self, own: &Quote, facts: &Facts<'_>) -> Result<Vec<QuoteEvent>, Refusal> {
@@ -98,6 +119,7 @@ impl Decide for AcceptQuote {
             return Err(Refusal::QuoteExpired { valid_until });
         }
         active_customer(facts.states, state.customer)?;
+        self.check_win(state, facts.states)?;
         let actual_value = self.actual_value.unwrap_or(totals.total);
         check_amount(actual_value, state.currency)?;
         Ok(vec![

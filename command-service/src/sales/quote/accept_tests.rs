@@ -1,14 +1,19 @@
 //! How a quote is accepted.
 
-use events::{personal::Personal, values::Line};
+use events::{
+    ids::QuoteId,
+    personal::Personal,
+    sales::{OpportunityEvent, OpportunityQuoteOffered},
+    values::Line,
+};
 
 use super::*;
 use crate::{
     sales::{
         ActivateQuote, CloseQuote, ReviseQuote,
         fixtures::{
-            CONTOSO, QUOTE, acceptance, accepted, active, brl, contoso, contoso_inactive, day,
-            draft, line, money,
+            CONTOSO, DEAL, QUOTE, acceptance, accepted, active, brl, contoso, contoso_inactive,
+            day, deal, draft, line, money,
         },
     },
     testing::{Given, at, given},
@@ -131,4 +136,19 @@ fn the_actual_value_is_in_the_currency_of_the_quote() {
     let judge = |value| out().when(AcceptQuote { actual_value: Some(value), ..accept() }, |_| ());
     judge(money("1.00", "USD")).then_refused("document.currency_mismatch");
     judge(brl("-1.00")).then_refused("document.negative_amount");
+}
+
+#[test]
+fn an_acceptance_does_not_win_a_deal_that_has_other_active_quotes() {
+    const OTHER: QuoteId = QuoteId(Uuid::from_u128(0x90f));
+    let told = |quote| OpportunityEvent::from(OpportunityQuoteOffered { quote, revision: 0 });
+    let judge = |close_opportunity, other| {
+        out()
+            .with(DEAL.stream(), deal().into_iter().chain([told(QUOTE), told(OTHER)]))
+            .with(OTHER.stream(), other)
+            .when(AcceptQuote { close_opportunity, ..accept() }, |_| ())
+    };
+    judge(CloseOpportunity::Won, active()).then_refused("opportunity.active_quotes");
+    assert_eq!(judge(CloseOpportunity::Won, draft()).events().len(), 1);
+    assert_eq!(judge(CloseOpportunity::None, active()).events().len(), 1);
 }

@@ -206,6 +206,15 @@ impl QuoteState {
         }
     }
 
+    /// The revision the customer has, if there is one.
+    #[must_use]
+    pub const fn active_revision(&self) -> Option<u32> {
+        match self.status {
+            QuoteStatus::Active(_) => Some(self.revision),
+            _ => None,
+        }
+    }
+
     /// The line of that id.
     #[must_use]
     pub fn line(&self, line_id: Uuid) -> Option<&DocumentLine> {

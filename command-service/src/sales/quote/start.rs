@@ -18,12 +18,13 @@ use uuid::Uuid;
 
 use super::Quote;
 use crate::{
+    access::owner,
     aggregate::{Decide, Facts, States},
     refusal::Refusal,
     sales::{
         numbering::{document_number, sequence_of},
         opportunity::OpportunityState,
-        shared::{Customer, active_contact, active_customer, default_currency, owner, streams_of},
+        shared::{Customer, active_contact, active_customer, default_currency, streams_of},
     },
 };
 

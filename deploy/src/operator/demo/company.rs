@@ -43,7 +43,7 @@ impl Draw {
     }
 
     /// A command that took effect so many days ago.
-    pub(super) fn command(&self, name: &str, what: &str, days_ago: i64, data: Value) -> Value {
+    pub(super) fn command(&self, name: &str, what: &str, days_ago: i64, data: &Value) -> Value {
         json!({
             "id": self.id(&format!("{name}:{what}")),
             "type": name,
@@ -124,14 +124,14 @@ fn users(draw: &mut Draw) -> (Vec<Value>, Vec<Value>, Vec<Uuid>) {
         let manager = draw.id(&format!("manager:{number}"));
         let name = format!("{} {}", FIRST[number], LAST[number]);
         let body = json!({ "user_id": manager, "name": name, "office": office });
-        managers.push(draw.command("AddUser", &manager.to_string(), PAST, body));
+        managers.push(draw.command("AddUser", &manager.to_string(), PAST, &body));
         for seller in 0..4 {
             let user = draw.id(&format!("seller:{number}:{seller}"));
             let name = format!("{} {}", draw.random.pick(&FIRST), draw.random.pick(&LAST));
             let body = json!({
                 "user_id": user, "name": name, "manager": manager, "office": office,
             });
-            sellers.push(draw.command("AddUser", &user.to_string(), PAST, body));
+            sellers.push(draw.command("AddUser", &user.to_string(), PAST, &body));
             ids.push(user);
         }
     }
@@ -146,13 +146,13 @@ fn roles(draw: &Draw) -> Vec<Vec<Value>> {
             "connection_role_id": role, "name": name, "category": "Business",
             "applies_to": ["account"], "matching": matching,
         });
-        vec![draw.command("DefineConnectionRole", name, PAST, body)]
+        vec![draw.command("DefineConnectionRole", name, PAST, &body)]
     };
     let body = json!({ "connection_role_id": supplier, "matching": [buyer] });
     vec![
         define(supplier, "Supplier", &[]),
         define(buyer, "Buyer", &[supplier]),
-        vec![draw.command("ChangeConnectionRole", "Supplier", PAST, body)],
+        vec![draw.command("ChangeConnectionRole", "Supplier", PAST, &body)],
     ]
 }
 
@@ -172,7 +172,7 @@ fn customer(draw: &mut Draw, index: usize, owner: Uuid, records: &mut Vec<Value>
         "employees": draw.random.between(5, 4_000),
         "owner": { "type": "user", "id": owner },
     });
-    records.push(draw.command("CreateAccount", &index.to_string(), since, body));
+    records.push(draw.command("CreateAccount", &index.to_string(), since, &body));
     Customer { index, account, owner, name, since }
 }
 
@@ -194,23 +194,23 @@ fn staff(
             "email": mail, "owner": { "type": "user", "id": customer.owner },
         });
         let what = format!("{}:{number}", customer.index);
-        records.push(draw.command("CreateContact", &what, customer.since, body));
+        records.push(draw.command("CreateContact", &what, customer.since, &body));
         let body = json!({ "contact_id": contact, "parent": reference });
-        details.push(draw.command("ChangeContactParent", &what, customer.since, body));
+        details.push(draw.command("ChangeContactParent", &what, customer.since, &body));
     }
     let what = customer.index.to_string();
     let (city, country) = *draw.random.pick(&CITY);
     let body = json!({
         "record": reference, "kind": "bill_to", "address": { "city": city, "country": country },
     });
-    details.push(draw.command("SetAddress", &what, customer.since, body));
+    details.push(draw.command("SetAddress", &what, customer.since, &body));
     let terms = json!({ "currency": "USD", "payment_terms": "Net30" });
     let body = json!({ "record": reference, "terms": terms });
-    details.push(draw.command("SetCommercialTerms", &what, customer.since, body));
+    details.push(draw.command("SetCommercialTerms", &what, customer.since, &body));
     if draw.random.chance(40) {
         let body = json!({ "regarding": reference, "text": draw.random.pick(&NOTE) });
         let ago = draw.random.between(1, customer.since);
-        details.push(draw.command("AddNote", &what, ago, body));
+        details.push(draw.command("AddNote", &what, ago, &body));
     }
     usize::try_from(count).unwrap_or(0)
 }
@@ -221,12 +221,12 @@ fn families(draw: &mut Draw, customers: &[Customer], details: &mut Vec<Value>) {
         let [parent, child, .., supplier] = pair else { continue };
         let body = json!({ "account_id": child.account, "parent": parent.account });
         let what = child.index.to_string();
-        details.push(draw.command("SetParentAccount", &what, 150, body));
+        details.push(draw.command("SetParentAccount", &what, 150, &body));
         let body = json!({
             "a": { "type": "account", "id": parent.account },
             "b": { "type": "account", "id": supplier.account },
             "role_b": draw.id("role:supplier"),
         });
-        details.push(draw.command("RelateRecords", &what, 140, body));
+        details.push(draw.command("RelateRecords", &what, 140, &body));
     }
 }

@@ -75,10 +75,10 @@ impl Deal {
             ago -= self.pace;
             let what = format!("{}:{stage}", self.what);
             let body = json!({ "opportunity_id": self.opportunity, "stage": stage });
-            let moved = draw.command("ChangeOpportunityStage", &what, ago, body);
+            let moved = draw.command("ChangeOpportunityStage", &what, ago, &body);
             let body = json!({ "opportunity_id": self.opportunity, "probability": probability });
             chapters
-                .push(vec![moved, draw.command("ChangeOpportunityProbability", &what, ago, body)]);
+                .push(vec![moved, draw.command("ChangeOpportunityProbability", &what, ago, &body)]);
         }
         ago -= self.pace;
         chapters.extend(self.end(draw, ago));
@@ -107,7 +107,7 @@ impl Deal {
             "stage": STAGES[0].0,
             "owner": { "type": "user", "id": self.owner },
         });
-        draw.command("CreateOpportunity", &self.what, self.began, body)
+        draw.command("CreateOpportunity", &self.what, self.began, &body)
     }
 
     fn end(&self, draw: &Draw, ago: i64) -> Vec<Vec<Value>> {
@@ -119,13 +119,13 @@ impl Deal {
                 let body = json!({
                     "opportunity_id": id, "actual_value": self.money(), "close_date": close_date,
                 });
-                vec![vec![draw.command("WinOpportunity", &self.what, ago, body)]]
+                vec![vec![draw.command("WinOpportunity", &self.what, ago, &body)]]
             }
             Ending::Lost => {
                 let body = json!({
                     "opportunity_id": id, "status_reason": "OutSold", "close_date": close_date,
                 });
-                vec![vec![draw.command("LoseOpportunity", &self.what, ago, body)]]
+                vec![vec![draw.command("LoseOpportunity", &self.what, ago, &body)]]
             }
             Ending::Ordered => self.quote(draw, ago),
         }
@@ -144,7 +144,7 @@ impl Deal {
         });
         let activate = json!({ "quote_id": self.quote });
         let accept = json!({ "quote_id": self.quote, "close_opportunity": "won" });
-        let command = |name, ago, body| draw.command(name, &self.what, ago, body);
+        let command = |name, ago, body| draw.command(name, &self.what, ago, &body);
         vec![
             vec![
                 command("StartQuote", ago + 1, start),

@@ -1,144 +1,30 @@
-use std::sync::{
-    Mutex,
-    atomic::{AtomicI64, Ordering},
-};
+//! The write loop on a store in memory: what is kept, repeated, refused and finished.
+
+use std::sync::atomic::Ordering;
 
 use events::{
-    ActorKind,
-    ids::{AccountId, ContactId, CustomerRef, LogId, OpportunityId, QuoteId, UserId, derived},
-    keys::MemoryKeys,
-    store::{EventFeed, StreamReader, memory::MemoryStore},
+    CrmEvent, Instant, Payload, Position,
+    ids::{AccountId, ContactId, QuoteId, UserId, derived},
+    store::{EventFeed, StreamReader},
+    values::Prose,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
 
-use super::*;
-use crate::command::commands;
+use super::{
+    testing::{ANA, NOON, Watched, World, code},
+    *,
+};
+use crate::refusal::Refusal;
 
-/// 2026-03-02T12:00:00Z.
-const NOON: i64 = 1_772_452_800_000_000;
-const LOG: LogId = LogId(Uuid::from_u128(0xA));
-const ANA: Uuid = Uuid::from_u128(0xA1A);
-
-struct World {
-    handler: Arc<Handler>,
-    store: Arc<MemoryStore>,
-    now: Arc<AtomicI64>,
-    next: Mutex<u128>,
-}
-
-fn handler(store: &Arc<MemoryStore>, keys: &Arc<MemoryKeys>, now: &Arc<AtomicI64>) -> Arc<Handler> {
-    let clock_now = now.clone();
-    let clock: Clock = Arc::new(move || Instant::from_micros(clock_now.load(Ordering::SeqCst)));
-    Arc::new(Handler::new(store.clone(), Keyring::new(keys.clone(), LOG), clock, &[7; 32]))
-}
-
-impl World {
-    /// An organisation in São Paulo with one user, Ana.
-    async fn new() -> Self {
-        let now = Arc::new(AtomicI64::new(NOON));
-        let clock_now = now.clone();
-        let store = Arc::new(MemoryStore::new(
-            LOG,
-            Arc::new(move || Instant::from_micros(clock_now.load(Ordering::SeqCst))),
-        ));
-        let keys = Arc::new(MemoryKeys::new());
-        let handler = handler(&store, &keys, &now);
-        let world = Self { handler, store, now, next: Mutex::new(0x1000) };
-        let found = crate::access::FoundOrganization {
-            organization_id: OrganizationId(LOG.0),
-            name: events::values::Line::new("Norte").unwrap(),
-            zone: events::values::Zone::new("America/Sao_Paulo").unwrap(),
-            base_currency: events::money::Currency::new("BRL").unwrap(),
-        };
-        let mut request = world.request("FoundOrganization", Box::new(found));
-        request.actor = system();
-        world.handler.handle(request).await.unwrap();
-        let add = world.parse("AddUser", &json!({ "user_id": ANA, "name": "Ana" }));
-        let mut request = world.request("AddUser", add);
-        request.actor = system();
-        world.handler.handle(request).await.unwrap();
-        world
-    }
-
-    fn id(&self) -> Uuid {
-        let mut next = self.next.lock().unwrap();
-        *next += 1;
-        Uuid::from_u128(*next)
-    }
-
-    fn parse(&self, name: &str, body: &Value) -> Box<dyn Command> {
-        let entry = commands().into_iter().find(|entry| entry.name == name).unwrap();
-        let raw = serde_json::value::to_raw_value(body).unwrap();
-        (entry.parse)(&raw).unwrap_or_else(|error| panic!("{name}: {}", error.detail))
-    }
-
-    fn request(&self, name: &'static str, command: Box<dyn Command>) -> Request {
-        let command_id = CommandId(self.id());
-        Request {
-            command_id,
-            name,
-            command,
-            expected: None,
-            effective_at: None,
-            reason: None,
-            actor: Actor { kind: ActorKind::User, id: ANA },
-            on_behalf_of: None,
-            channel: Channel::Api,
-            causation_id: command_id.0,
-            correlation_id: command_id.0,
-        }
-    }
-
-    async fn send(&self, name: &'static str, body: Value) -> Result<Accepted, CommandError> {
-        let request = self.request(name, self.parse(name, &body));
-        self.handler.handle(request).await
-    }
-
-    async fn length(&self) -> u64 {
-        self.store.head().await.unwrap().position.0
-    }
-
-    async fn types_after(&self, position: u64) -> Vec<String> {
-        let events = self.store.read(Position(position), 100).await.unwrap();
-        events.iter().map(|event| event.event.event_type.name.to_string()).collect()
-    }
-
-    async fn attempts(&self) -> Vec<String> {
-        let attempts = self.store.attempts(0, 100).await.unwrap();
-        attempts.iter().map(|recorded| recorded.attempt.code.to_string()).collect()
-    }
-
-    /// A quote over 1,500.00 BRL that only has to be accepted, for an opportunity.
-    async fn active_quote(&self) -> (QuoteId, OpportunityId) {
-        let account = AccountId(self.id());
-        let opportunity = OpportunityId(self.id());
-        let quote = QuoteId(self.id());
-        let customer = CustomerRef::Account(account);
-        self.send("CreateAccount", json!({ "account_id": account, "name": "Contoso" }))
-            .await
-            .unwrap();
-        let body =
-            json!({ "opportunity_id": opportunity, "topic": "Chairs", "customer": customer });
-        self.send("CreateOpportunity", body).await.unwrap();
-        self.send("StartQuote", json!({ "quote_id": quote, "opportunity": opportunity }))
-            .await
-            .unwrap();
-        let line = json!({
-            "quote_id": quote, "product": "Chair", "quantity": "10", "unit_price": "150",
-        });
-        self.send("AddQuoteLine", line).await.unwrap();
-        self.send("ActivateQuote", json!({ "quote_id": quote })).await.unwrap();
-        (quote, opportunity)
-    }
-}
-
-fn code(outcome: Result<Accepted, CommandError>) -> &'static str {
-    match outcome {
-        Err(CommandError::Refused(refusal)) => refusal.code(),
-        other => panic!("not refused: {other:?}"),
-    }
-}
+/// What an acceptance that wins the opportunity leaves in the log.
+const ACCEPTANCE: [&str; 5] = [
+    "quote.accepted",
+    "numbering.number_allocated",
+    "order.placed",
+    "opportunity.quote_withdrawn",
+    "opportunity.won",
+];
 
 #[tokio::test]
 async fn a_repeat_of_a_command_gets_the_first_answer_and_changes_nothing() {
@@ -212,16 +98,13 @@ async fn an_accepted_quote_becomes_one_order_and_wins_its_opportunity() {
     };
     let accepted = world.handler.handle(send()).await.unwrap();
 
-    assert_eq!(
-        world.types_after(before).await,
-        ["quote.accepted", "numbering.number_allocated", "order.placed", "opportunity.won"]
-    );
+    assert_eq!(world.types_after(before).await, ACCEPTANCE);
     assert_eq!(accepted.position.0, world.length().await);
     for _ in 0..3 {
         let again = world.handler.handle(send()).await.unwrap();
         assert_eq!(again.position, accepted.position);
     }
-    assert_eq!(world.types_after(before).await.len(), 4);
+    assert_eq!(world.types_after(before).await.len(), ACCEPTANCE.len());
 }
 
 #[tokio::test]
@@ -239,16 +122,32 @@ async fn what_a_crash_left_undone_is_finished_from_the_log() {
     let (stop, stopped) = watch::channel(false);
     let following =
         tokio::spawn(world.handler.clone().follow_processes(world.store.clone(), stopped));
-    while world.length().await < before + 4 {
+    while world.types_after(before).await.len() < ACCEPTANCE.len() {
         world.store.wait(Position(world.length().await)).await;
     }
     stop.send(true).unwrap();
     following.await.unwrap().unwrap();
 
-    assert_eq!(
-        world.types_after(before).await,
-        ["quote.accepted", "numbering.number_allocated", "order.placed", "opportunity.won"]
-    );
+    assert_eq!(world.types_after(before).await, ACCEPTANCE);
+}
+
+#[tokio::test]
+async fn a_deal_is_not_won_behind_the_back_of_an_active_quote() {
+    let world = World::new().await;
+    let (quote, opportunity) = world.active_quote().await;
+    let win = |quotes: &[QuoteId]| json!({ "opportunity_id": opportunity, "quotes": quotes });
+    let refused = world.send("WinOpportunity", win(&[])).await;
+    let Err(CommandError::Refused(Refusal::OpportunityActiveQuotes { quotes })) = refused else {
+        panic!("not refused: {refused:?}");
+    };
+    assert_eq!(quotes, [quote]);
+    world.send("WinOpportunity", win(&[quote])).await.unwrap();
+    world.send("ReopenOpportunity", json!({ "opportunity_id": opportunity })).await.unwrap();
+    let close = json!({ "quote_id": quote, "status_reason": "Canceled" });
+    let before = world.length().await;
+    world.send("CloseQuote", close).await.unwrap();
+    assert_eq!(world.types_after(before).await, ["quote.closed", "opportunity.quote_withdrawn"]);
+    world.send("WinOpportunity", win(&[])).await.unwrap();
 }
 
 #[tokio::test]
@@ -337,59 +236,67 @@ async fn the_clock_decides_what_today_is_and_numbers_count_from_one_each_year() 
 }
 
 #[tokio::test]
-async fn a_quote_never_waits_for_itself_when_it_asks_for_its_number() {
+async fn a_record_whose_turn_is_that_of_its_numbers_does_not_wait_for_itself() {
     let world = World::new().await;
     let account = AccountId(world.id());
-    let customer = CustomerRef::Account(account);
-    world.send("CreateAccount", json!({ "account_id": account, "name": "Contoso" })).await.unwrap();
-    let kind = events::sales::NumberKind::Quote;
-    let sequence = events::sales::NumberSequence { kind, year: 2026 };
-    // Ids whose random-looking end is that of the stream their number comes from.
-    for number in 1..4_u128 {
-        let quote = QuoteId(Uuid::from_u128(sequence.id().0.as_u128() ^ (number << 64)));
-        let body = json!({ "quote_id": quote, "customer": customer });
-        let sent = world.send("StartQuote", body);
-        let answered = tokio::time::timeout(std::time::Duration::from_secs(10), sent).await;
-        assert_eq!(answered.expect("it waits for itself").unwrap().version, Version(1));
+    world.send("CreateAccount", json!({ "account_id": account, "name": "A" })).await.unwrap();
+    let numbers =
+        events::sales::NumberSequence { kind: events::sales::NumberKind::Quote, year: 2026 };
+    let turn = stripe(numbers.id().stream());
+    let mut quote = QuoteId(world.id());
+    while stripe(quote.stream()) != turn {
+        quote = QuoteId(world.id());
     }
+    let customer = events::ids::CustomerRef::Account(account);
+    let start = world.send("StartQuote", json!({ "quote_id": quote, "customer": customer }));
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, start).await.expect("it waits for itself").unwrap();
 }
 
 #[tokio::test]
-async fn a_reaction_is_judged_by_the_event_it_reacts_to_not_by_an_older_state() {
+async fn a_load_that_an_append_overtook_does_not_bring_the_older_state_back() {
     let world = World::new().await;
-    let (quote, _) = world.active_quote().await;
-    let before = world.length().await;
-    let active = world.handler.cache.get(&quote.stream()).unwrap();
-    let request = world.request(
-        "AcceptQuote",
-        world.parse("AcceptQuote", &json!({ "quote_id": quote, "close_opportunity": "won" })),
-    );
-    let fingerprint = world.handler.fingerprint(&request).unwrap();
-    world.handler.judge(&request, quote.stream(), fingerprint).await.unwrap();
-    // The follower is faster than the caller: the quote is still active in memory.
-    world.handler.cache.insert(quote.stream(), active);
+    let account = AccountId(world.id());
+    world.send("CreateAccount", json!({ "account_id": account, "name": "A" })).await.unwrap();
+    let store = Watched::new(world.store.clone(), Some(account.stream()));
+    let handler = world.handler_on(store.clone());
 
-    let (stop, stopped) = watch::channel(false);
-    let following =
-        tokio::spawn(world.handler.clone().follow_processes(world.store.clone(), stopped));
-    let placed = async {
-        while world.length().await < before + 4 {
-            world.store.wait(Position(world.length().await)).await;
-        }
+    // Somebody looks at the account. While the answer is on its way, it changes.
+    let looking = tokio::spawn({
+        let handler = handler.clone();
+        async move { handler.load(account.stream()).await.unwrap().version }
+    });
+    store.is_read.notified().await;
+    let change = json!({ "account_id": account, "industry": "Paper" });
+    world.send("ChangeAccountDetails", change).await.unwrap();
+    let newer = world.handler.load(account.stream()).await.unwrap();
+    handler.cache.insert(account.stream(), newer);
+    store.go.notify_one();
+
+    assert_eq!(looking.await.unwrap(), Version(2));
+    assert_eq!(handler.load(account.stream()).await.unwrap().version, Version(2));
+}
+
+#[tokio::test]
+async fn a_create_reads_no_stream_and_still_sees_what_is_there() {
+    let world = World::new().await;
+    let store = Watched::new(world.store.clone(), None);
+    let handler = world.handler_on(store.clone());
+    let create = |account, name| {
+        let body = json!({ "account_id": account, "name": name });
+        world.request("CreateAccount", world.parse("CreateAccount", &body))
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), placed).await.unwrap();
-    stop.send(true).unwrap();
-    following.await.unwrap().unwrap();
-    assert_eq!(world.attempts().await, Vec::<String>::new());
-}
+    handler.handle(create(world.id(), "the first")).await.unwrap();
+    let reads = store.reads.load(Ordering::SeqCst);
+    let account = world.id();
+    let id = create(account, "A").command_id;
+    handler.handle(Request { command_id: id, ..create(account, "A") }).await.unwrap();
+    assert_eq!(store.reads.load(Ordering::SeqCst), reads);
 
-#[tokio::test]
-async fn an_old_state_never_takes_the_place_of_a_newer_one() {
-    let world = World::new().await;
-    let (quote, _) = world.active_quote().await;
-    let newest = world.handler.cache.get(&quote.stream()).unwrap();
-    let unborn = Arc::new(Record::unborn(quote.stream().category));
-    world.handler.keep(quote.stream(), Loaded { version: Version(1), record: unborn });
-    let kept = world.handler.cache.get(&quote.stream()).unwrap();
-    assert_eq!(kept.version, newest.version);
+    // Another loop has it in no memory: neither a repeat nor another create goes through.
+    let other = world.handler_on(store);
+    let repeat = Request { command_id: id, ..create(account, "A") };
+    assert!(other.handle(repeat).await.unwrap().replayed);
+    let other = world.handler_on(world.store.clone());
+    assert_eq!(code(other.handle(create(account, "B")).await), "record.exists");
 }

@@ -1,0 +1,257 @@
+//! The one way a command becomes events: load, decide, seal, append.
+
+mod load;
+mod prepare;
+mod request;
+
+pub use request::{Accepted, Clock, CommandError, Request, system};
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use events::{
+    Actor, CrmEvent, Version,
+    ids::{Category, CommandId, StreamName},
+    keys::Keyring,
+    store::{Append, AppendError, Appended, Attempt, EventStore, Fingerprint, Receipt, StoreError},
+};
+use quick_cache::sync::Cache;
+use tokio::sync::{Mutex, MutexGuard};
+
+use self::{
+    load::{Own, decode},
+    prepare::Prepared,
+};
+use crate::aggregate::Loaded;
+
+/// A stream that changes under us this often is a modelling mistake, not bad luck.
+const MAX_ATTEMPTS: u32 = 5;
+/// How many states are kept in memory. A state is a few hundred bytes.
+const CACHED_RECORDS: usize = 20_000;
+/// Commands on one stream wait for each other here instead of losing races in the store.
+const STRIPES: usize = 1_024;
+
+/// The write loop, and the only caller of [`EventStore`].
+pub struct Handler {
+    pub(crate) store: Arc<dyn EventStore>,
+    keys: Keyring,
+    pub(crate) clock: Clock,
+    fingerprint_key: hmac::Key,
+    cache: Cache<StreamName, Loaded>,
+    /// The turns of all streams, and apart from them the turns of the numbering streams: a command
+    /// that has its record's turn takes the turn of a sequence too.
+    stripes: Vec<Mutex<()>>,
+}
+
+impl Handler {
+    /// A write loop on a store. `fingerprint_secret` is the installation's own: it keeps the
+    /// ledger's fingerprints from being guessed.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn EventStore>,
+        keys: Keyring,
+        clock: Clock,
+        fingerprint_secret: &[u8; 32],
+    ) -> Self {
+        Self {
+            store,
+            keys,
+            clock,
+            fingerprint_key: hmac::Key::new(hmac::HMAC_SHA256, fingerprint_secret),
+            cache: Cache::new(CACHED_RECORDS),
+            stripes: (0..2 * STRIPES).map(|_| Mutex::new(())).collect(),
+        }
+    }
+
+    /// Judges one command and, if it is accepted, makes it and its reactions durable.
+    ///
+    /// # Errors
+    /// See [`CommandError`]. A refusal has been written to the attempt log when this returns.
+    pub async fn handle(&self, request: Request) -> Result<Accepted, CommandError> {
+        let fingerprint = self.fingerprint(&request)?;
+        let stream = request.command.stream(request.command_id);
+        let judged = self.judge(&request, stream, fingerprint).await;
+        match judged {
+            Ok((appended, decided)) => {
+                let receipt = appended.receipt();
+                let position = self.react(&request, receipt, decided).await?;
+                Ok(Accepted {
+                    record: receipt.stream.into(),
+                    version: receipt.version,
+                    position,
+                    replayed: matches!(appended, Appended::AlreadyStored(_)),
+                })
+            }
+            Err(CommandError::Refused(refusal)) => {
+                self.record_refusal(&request, stream, refusal.code()).await?;
+                Err(refusal.into())
+            }
+            Err(CommandError::Reused) => {
+                self.record_refusal(&request, stream, "command.reused").await?;
+                Err(CommandError::Reused)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn judge(
+        &self,
+        request: &Request,
+        stream: StreamName,
+        fingerprint: Fingerprint,
+    ) -> Result<(Appended, Vec<CrmEvent>), CommandError> {
+        let _turn = self.turn(stream).await;
+        let mut key = None;
+        let makes = request.expected.is_none() && request.command.makes_key();
+        let mut own = self.load_own(stream, makes).await?;
+        for _ in 0..MAX_ATTEMPTS {
+            let prepared = match self.prepare(request, stream, &own, &mut key).await {
+                Ok(Some(prepared)) => prepared,
+                Ok(None) => {
+                    own = Own::read(self.load(stream).await?);
+                    continue;
+                }
+                // Nobody is refused because of a record that was only taken to be missing.
+                Err(CommandError::Refused(_)) if !own.is_read => {
+                    own = Own::read(self.load(stream).await?);
+                    continue;
+                }
+                // Whether it was accepted before is asked last, and only here: a repeat of an
+                // accepted command is mostly refused by what the first one did.
+                Err(CommandError::Refused(refusal)) => {
+                    return self.repeat_or(request, fingerprint, refusal.into()).await;
+                }
+                Err(error) => return Err(error),
+            };
+            let Prepared { events, after, decided } = prepared;
+            let count = events.len() as u64;
+            let append = Append {
+                command_id: request.command_id,
+                fingerprint,
+                actor: request.actor,
+                stream,
+                expected: own.loaded.version,
+                events,
+            };
+            let mut answers = self.store.append(vec![append]).await;
+            match answers.pop().unwrap_or_else(|| Err(no_answer().into())) {
+                Ok(appended @ Appended::Stored(_)) => {
+                    if count > 0 {
+                        let version = own.loaded.version.plus(count);
+                        self.cache.insert(stream, Loaded { version, record: Arc::new(after) });
+                    }
+                    return Ok((appended, decided));
+                }
+                Ok(appended @ Appended::AlreadyStored(_)) => {
+                    return self.replayed(appended).await;
+                }
+                Err(AppendError::Conflict { .. }) => {
+                    own = Own::read(self.catch_up(stream, own.loaded).await?);
+                }
+                Err(AppendError::CommandReused) => return Err(CommandError::Reused),
+                Err(AppendError::TooLarge) => return Err(CommandError::TooLarge),
+                Err(AppendError::Store(error)) => {
+                    // Whether it was stored is not known: what is remembered may be outdated.
+                    self.cache.remove(&stream);
+                    return Err(error.into());
+                }
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    /// The first answer, if the ledger has one; otherwise `error`.
+    async fn repeat_or(
+        &self,
+        request: &Request,
+        fingerprint: Fingerprint,
+        error: CommandError,
+    ) -> Result<(Appended, Vec<CrmEvent>), CommandError> {
+        let entries = self.store.lookup(vec![request.command_id]).await?;
+        match entries.into_iter().next().flatten() {
+            None => Err(error),
+            Some(entry) if entry.fingerprint == fingerprint && entry.actor == request.actor => {
+                self.replayed(Appended::AlreadyStored(entry.receipt)).await
+            }
+            Some(_) => Err(CommandError::Reused),
+        }
+    }
+
+    /// The events of a command that was accepted before: its reactions are repeated with it.
+    async fn replayed(
+        &self,
+        appended: Appended,
+    ) -> Result<(Appended, Vec<CrmEvent>), CommandError> {
+        let Receipt { stream, version, events, .. } = appended.receipt();
+        if events == 0 {
+            return Ok((appended, Vec::new()));
+        }
+        let before = Version(version.0.saturating_sub(events.into()));
+        let recorded = self.store.read_stream(stream, before, events as usize).await?;
+        let decided = recorded.iter().map(|one| decode(&one.event)).collect::<Result<_, _>>()?;
+        Ok((appended, decided))
+    }
+
+    /// The turn to change a stream. Whoever has it has all the time no other turn but, further on,
+    /// that of a numbering stream, so nobody waits in a circle.
+    async fn turn(&self, stream: StreamName) -> MutexGuard<'_, ()> {
+        let apart = if stream.category == Category::Numbering { STRIPES } else { 0 };
+        self.stripes[apart + stripe(stream)].lock().await
+    }
+
+    async fn record_refusal(
+        &self,
+        request: &Request,
+        stream: StreamName,
+        code: &'static str,
+    ) -> Result<(), CommandError> {
+        let refused = Refused {
+            actor: request.actor,
+            command_id: request.command_id,
+            name: request.name,
+            stream: Some(stream),
+            code,
+        };
+        self.record_refusals(vec![refused]).await
+    }
+
+    /// Writes commands that were refused to the attempt log.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(crate) async fn record_refusals(&self, refused: Vec<Refused>) -> Result<(), CommandError> {
+        let at = (self.clock)();
+        let attempt = |Refused { actor, command_id, name, stream, code }| {
+            metrics::counter!("annals_commands_refused_total", "code" => code).increment(1);
+            Attempt { at, actor, command_id, command: name.into(), stream, code: code.into() }
+        };
+        let attempts = refused.into_iter().map(attempt).collect();
+        self.store.record_attempts(attempts).await?;
+        Ok(())
+    }
+}
+
+/// A command that was refused, by the loop or before it got there.
+pub(crate) struct Refused {
+    pub(crate) actor: Actor,
+    pub(crate) command_id: CommandId,
+    pub(crate) name: &'static str,
+    pub(crate) stream: Option<StreamName>,
+    pub(crate) code: &'static str,
+}
+
+fn no_answer() -> StoreError {
+    StoreError::Unavailable("the store gave no answer".into())
+}
+
+fn stripe(stream: StreamName) -> usize {
+    // The last bytes of any uuid version are the most random ones.
+    let bytes = stream.id.as_bytes();
+    usize::from(u16::from_be_bytes([bytes[14], bytes[15]])) % STRIPES
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+#[path = "handle_tests.rs"]
+mod tests;

@@ -1,0 +1,85 @@
+//! What goes into the write loop, and what comes out of it.
+
+use std::sync::Arc;
+
+use events::{
+    Actor, ActorKind, Channel, Instant, Position, Version,
+    ids::{CommandId, RecordRef, derived},
+    keys::KeyError,
+    store::StoreError,
+    values::Prose,
+};
+use uuid::Uuid;
+
+use crate::{aggregate::Command, refusal::Refusal};
+
+/// The time of day, passed in so that nothing below it asks the system.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// A command on its way in, with everything that came with it.
+pub struct Request {
+    /// Makes the command happen once.
+    pub command_id: CommandId,
+    /// Its name.
+    pub name: &'static str,
+    /// What it says.
+    pub command: Box<dyn Command>,
+    /// The version the caller has seen (`If-Match`).
+    pub expected: Option<Version>,
+    /// Business time, when it differs from now.
+    pub effective_at: Option<Instant>,
+    /// Why.
+    pub reason: Option<Prose>,
+    /// Who asks.
+    pub actor: Actor,
+    /// For whom, when a process manager asks.
+    pub on_behalf_of: Option<Uuid>,
+    /// By which way.
+    pub channel: Channel,
+    /// What caused the command; the command itself when a caller sent it.
+    pub causation_id: Uuid,
+    /// What the whole chain of causes shares.
+    pub correlation_id: Uuid,
+}
+
+/// The command took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The record it was about.
+    pub record: RecordRef,
+    /// The record's version after it.
+    pub version: Version,
+    /// A query that has seen this position has seen the effect, reactions included.
+    pub position: Position,
+    /// Whether it had been accepted before.
+    pub replayed: bool,
+}
+
+/// Why a command did not take effect.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A rule said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The id was used for another command, or by somebody else.
+    #[error("the command id was used before, for another command")]
+    Reused,
+    /// The stream kept changing while we decided.
+    #[error("the record kept changing while the command was judged")]
+    Contended,
+    /// More than one append may hold.
+    #[error("the command makes more events, or larger ones, than one append may hold")]
+    TooLarge,
+    /// The event store failed.
+    #[error("the event store failed")]
+    Store(#[from] StoreError),
+    /// The key store failed.
+    #[error("the key store failed")]
+    Keys(#[from] KeyError),
+}
+
+/// The product itself, when it does something on its own.
+#[must_use]
+pub fn system() -> Actor {
+    Actor { kind: ActorKind::System, id: derived("system:annals") }
+}

@@ -1,0 +1,259 @@
+//! A write loop on a store in memory, for tests: an organisation, Ana, and what she sends.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI64, AtomicUsize, Ordering},
+};
+
+use events::{
+    Actor, ActorKind, Channel, Instant, Position, Recorded, Version,
+    ids::{
+        AccountId, CommandId, CustomerRef, LogId, OpportunityId, OrganizationId, QuoteId,
+        StreamName,
+    },
+    keys::{Keyring, MemoryKeys},
+    store::{
+        Answer, Append, AppendError, Appended, Attempt, EventFeed, EventStore, Head, LedgerEntry,
+        RecordedAttempt, StoreError, StreamReader, memory::MemoryStore,
+    },
+};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::{Accepted, Clock, CommandError, Handler, Request, system};
+use crate::{aggregate::Command, command::commands};
+
+/// 2026-03-02T12:00:00Z.
+pub(crate) const NOON: i64 = 1_772_452_800_000_000;
+pub(crate) const LOG: LogId = LogId(Uuid::from_u128(0xA));
+pub(crate) const ANA: Uuid = Uuid::from_u128(0xA1A);
+
+pub(crate) struct World {
+    pub(crate) handler: Arc<Handler>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) now: Arc<AtomicI64>,
+    keys: Arc<MemoryKeys>,
+    next: Mutex<u128>,
+}
+
+fn handler(
+    store: Arc<dyn EventStore>,
+    keys: &Arc<MemoryKeys>,
+    now: &Arc<AtomicI64>,
+) -> Arc<Handler> {
+    let clock_now = now.clone();
+    let clock: Clock = Arc::new(move || Instant::from_micros(clock_now.load(Ordering::SeqCst)));
+    Arc::new(Handler::new(store, Keyring::new(keys.clone(), LOG), clock, &[7; 32]))
+}
+
+impl World {
+    /// An organisation in São Paulo with one user, Ana.
+    pub(crate) async fn new() -> Self {
+        let now = Arc::new(AtomicI64::new(NOON));
+        let clock_now = now.clone();
+        let store = Arc::new(MemoryStore::new(
+            LOG,
+            Arc::new(move || Instant::from_micros(clock_now.load(Ordering::SeqCst))),
+        ));
+        let keys = Arc::new(MemoryKeys::new());
+        let handler = handler(store.clone(), &keys, &now);
+        let world = Self { handler, store, now, keys, next: Mutex::new(0x1000) };
+        let found = crate::access::FoundOrganization {
+            organization_id: OrganizationId(LOG.0),
+            name: events::values::Line::new("Norte").unwrap(),
+            zone: events::values::Zone::new("America/Sao_Paulo").unwrap(),
+            base_currency: events::money::Currency::new("BRL").unwrap(),
+        };
+        let mut request = world.request("FoundOrganization", Box::new(found));
+        request.actor = system();
+        world.handler.handle(request).await.unwrap();
+        let add = world.parse("AddUser", &json!({ "user_id": ANA, "name": "Ana" }));
+        let mut request = world.request("AddUser", add);
+        request.actor = system();
+        world.handler.handle(request).await.unwrap();
+        world
+    }
+
+    /// Another write loop on the same log, which sees it as `store` shows it.
+    pub(crate) fn handler_on(&self, store: Arc<dyn EventStore>) -> Arc<Handler> {
+        handler(store, &self.keys, &self.now)
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        let mut next = self.next.lock().unwrap();
+        *next += 1;
+        Uuid::from_u128(*next)
+    }
+
+    #[expect(clippy::unused_self, reason = "a test reads like a sentence")]
+    pub(crate) fn parse(&self, name: &str, body: &Value) -> Box<dyn Command> {
+        let entry = commands().into_iter().find(|entry| entry.name == name).unwrap();
+        let raw = serde_json::value::to_raw_value(body).unwrap();
+        (entry.parse)(&raw).unwrap_or_else(|error| panic!("{name}: {}", error.detail))
+    }
+
+    pub(crate) fn request(&self, name: &'static str, command: Box<dyn Command>) -> Request {
+        let command_id = CommandId(self.id());
+        Request {
+            command_id,
+            name,
+            command,
+            expected: None,
+            effective_at: None,
+            reason: None,
+            actor: Actor { kind: ActorKind::User, id: ANA },
+            on_behalf_of: None,
+            channel: Channel::Api,
+            causation_id: command_id.0,
+            correlation_id: command_id.0,
+        }
+    }
+
+    pub(crate) async fn send(
+        &self,
+        name: &'static str,
+        body: Value,
+    ) -> Result<Accepted, CommandError> {
+        let request = self.request(name, self.parse(name, &body));
+        self.handler.handle(request).await
+    }
+
+    pub(crate) async fn length(&self) -> u64 {
+        self.store.head().await.unwrap().position.0
+    }
+
+    pub(crate) async fn types_after(&self, position: u64) -> Vec<String> {
+        let events = self.store.read(Position(position), 100).await.unwrap();
+        events.iter().map(|event| event.event.event_type.name.to_string()).collect()
+    }
+
+    pub(crate) async fn attempts(&self) -> Vec<String> {
+        let attempts = self.store.attempts(0, 100).await.unwrap();
+        attempts.iter().map(|recorded| recorded.attempt.code.to_string()).collect()
+    }
+
+    /// A quote over 1,500.00 BRL that only has to be accepted, for an opportunity.
+    pub(crate) async fn active_quote(&self) -> (QuoteId, OpportunityId) {
+        let account = AccountId(self.id());
+        let opportunity = OpportunityId(self.id());
+        let quote = QuoteId(self.id());
+        let customer = CustomerRef::Account(account);
+        self.send("CreateAccount", json!({ "account_id": account, "name": "Contoso" }))
+            .await
+            .unwrap();
+        let body =
+            json!({ "opportunity_id": opportunity, "topic": "Chairs", "customer": customer });
+        self.send("CreateOpportunity", body).await.unwrap();
+        self.send("StartQuote", json!({ "quote_id": quote, "opportunity": opportunity }))
+            .await
+            .unwrap();
+        let line = json!({
+            "quote_id": quote, "product": "Chair", "quantity": "10", "unit_price": "150",
+        });
+        self.send("AddQuoteLine", line).await.unwrap();
+        self.send("ActivateQuote", json!({ "quote_id": quote })).await.unwrap();
+        (quote, opportunity)
+    }
+}
+
+/// The rule that refused a command.
+pub(crate) fn code(outcome: Result<Accepted, CommandError>) -> &'static str {
+    match outcome {
+        Err(CommandError::Refused(refusal)) => refusal.code(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// The store, watched: what was asked of it, and a stream that is only read when it is let.
+pub(crate) struct Watched {
+    store: Arc<MemoryStore>,
+    pub(crate) saves: AtomicUsize,
+    pub(crate) appends: AtomicUsize,
+    pub(crate) reads: AtomicUsize,
+    held: Option<StreamName>,
+    /// Tells that the held stream has been read, but not yet answered.
+    pub(crate) is_read: Notify,
+    /// Lets the answer go.
+    pub(crate) go: Notify,
+}
+
+impl Watched {
+    pub(crate) fn new(store: Arc<MemoryStore>, held: Option<StreamName>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            saves: AtomicUsize::new(0),
+            appends: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
+            held,
+            is_read: Notify::new(),
+            go: Notify::new(),
+        })
+    }
+}
+
+impl StreamReader for Watched {
+    fn log_id(&self) -> LogId {
+        self.store.log_id()
+    }
+
+    fn head(&self) -> Answer<'_, Result<Head, StoreError>> {
+        self.store.head()
+    }
+
+    fn read_stream(
+        &self,
+        stream: StreamName,
+        after: Version,
+        limit: usize,
+    ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            let page = self.store.read_stream(stream, after, limit).await;
+            if self.held == Some(stream) {
+                self.is_read.notify_one();
+                self.go.notified().await;
+            }
+            page
+        })
+    }
+}
+
+impl EventStore for Watched {
+    fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Result<Appended, AppendError>>> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        self.store.append(batch)
+    }
+
+    fn lookup(
+        &self,
+        commands: Vec<CommandId>,
+    ) -> Answer<'_, Result<Vec<Option<LedgerEntry>>, StoreError>> {
+        self.store.lookup(commands)
+    }
+
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>> {
+        self.store.record_attempts(attempts)
+    }
+
+    fn attempts(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Answer<'_, Result<Vec<RecordedAttempt>, StoreError>> {
+        self.store.attempts(after, limit)
+    }
+
+    fn checkpoint(&self, name: &'static str) -> Answer<'_, Result<Position, StoreError>> {
+        self.store.checkpoint(name)
+    }
+
+    fn save_checkpoint(
+        &self,
+        name: &'static str,
+        position: Position,
+    ) -> Answer<'_, Result<(), StoreError>> {
+        self.saves.fetch_add(1, Ordering::SeqCst);
+        self.store.save_checkpoint(name, position)
+    }
+}
