@@ -12,6 +12,9 @@ use tokio::{
     task::JoinSet,
 };
 
+/// The longest time that is told apart from longer ones, in microseconds: a minute.
+pub(crate) const MAX_MICROS: u64 = 60_000_000;
+
 /// What one load saw.
 pub(crate) struct Seen {
     /// Answers per second.
@@ -108,7 +111,7 @@ pub(crate) async fn run(
         let request = request.clone();
         workers.spawn(async move {
             let mut connection = Connection::open(address).await?;
-            let mut latency = Histogram::<u64>::new(3)?;
+            let mut latency = Histogram::<u64>::new_with_max(MAX_MICROS, 3)?;
             let mut sequence = worker << 32;
             while Instant::now() < until {
                 let bytes = request(sequence);
@@ -121,7 +124,7 @@ pub(crate) async fn run(
             Ok::<_, anyhow::Error>(latency)
         });
     }
-    let mut latency = Histogram::<u64>::new(3)?;
+    let mut latency = Histogram::<u64>::new_with_max(MAX_MICROS, 3)?;
     while let Some(worker) = workers.join_next().await {
         latency.add(worker??)?;
     }

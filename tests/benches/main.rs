@@ -14,6 +14,10 @@ mod reading;
 use report::Report;
 use tests::Annals;
 
+// The product's allocator, so that what is measured is what is shipped.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let seconds = seconds();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

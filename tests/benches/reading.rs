@@ -11,7 +11,7 @@ use tests::Annals;
 use uuid::Uuid;
 
 use crate::{
-    load::{self, Connection, Seen, get, micros, post},
+    load::{self, Connection, MAX_MICROS, Seen, get, micros, post},
     report::Report,
     writing::resident_mib,
 };
@@ -87,7 +87,7 @@ async fn visible(
     seconds: f64,
 ) -> anyhow::Result<()> {
     let mut connection = Connection::open(address).await?;
-    let mut latency = Histogram::<u64>::new(3)?;
+    let mut latency = Histogram::<u64>::new_with_max(MAX_MICROS, 3)?;
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs_f64(seconds) {
         let body = json!({ "name": "Contoso" }).to_string();

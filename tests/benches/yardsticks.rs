@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, sync::oneshot, task::JoinSet};
 
-use crate::load::{Seen, micros};
+use crate::load::{MAX_MICROS, Seen, micros};
 
 /// How many events a group of the bare writer holds at most.
 const GROUP: usize = 1_024;
@@ -34,7 +34,7 @@ pub(crate) fn flush(folder: &Path, seconds: f64) -> anyhow::Result<Seen> {
     file.set_len(4 * 1024 * 1024)?;
     file.sync_all()?;
     let block = [7_u8; 4_096];
-    let mut latency = Histogram::<u64>::new(3)?;
+    let mut latency = Histogram::<u64>::new_with_max(MAX_MICROS, 3)?;
     let started = Instant::now();
     let until = started + Duration::from_secs_f64(seconds);
     let mut offset = 0;
@@ -68,7 +68,7 @@ pub(crate) async fn group_commit(
     for worker in 0..callers as u64 {
         let sender = sender.clone();
         workers.spawn(async move {
-            let mut latency = Histogram::<u64>::new(3)?;
+            let mut latency = Histogram::<u64>::new_with_max(MAX_MICROS, 3)?;
             let mut stream = worker << 32;
             while Instant::now() < until {
                 let begun = Instant::now();
@@ -82,7 +82,7 @@ pub(crate) async fn group_commit(
         });
     }
     drop(sender);
-    let mut latency = Histogram::<u64>::new(3)?;
+    let mut latency = Histogram::<u64>::new_with_max(MAX_MICROS, 3)?;
     while let Some(worker) = workers.join_next().await {
         latency.add(worker??)?;
     }
