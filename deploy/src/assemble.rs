@@ -148,11 +148,21 @@ async fn open(folder: &Folder, clock: Clock) -> Result<Opened, Exit> {
         may_create: head.position == Position::START,
     };
     let opening = tokio::task::spawn_blocking(move || SqliteKeys::open(&files));
-    let keys = opening.await.map_err(Exit::failed)?.map_err(|error| bad_folder(error.into()))?;
-    let keys = Arc::new(keys);
-    let secret = folder
-        .secret("installation.key", draw_secret)
-        .map_err(|error| Exit::new(Code::Folder, error))?;
+    let opened = match opening.await.map_err(Exit::failed)? {
+        Ok(keys) => folder
+            .secret("installation.key", draw_secret)
+            .map(|secret| (Arc::new(keys), secret))
+            .map_err(|error| Exit::new(Code::Folder, error)),
+        Err(error) => Err(bad_folder(error.into())),
+    };
+    let (keys, secret) = match opened {
+        Ok(opened) => opened,
+        Err(exit) => {
+            // Closed in order, so that no file of the database stays behind.
+            store.shutdown().await;
+            return Err(exit);
+        }
+    };
     let port: Arc<dyn EventStore> = store.clone();
     let keyring = Keyring::new(keys.clone(), log);
     let handler = Arc::new(Handler::new(port, keyring, clock, &secret));

@@ -1,8 +1,8 @@
 //! A backup: the log, the keys and the tokens, consistent, while everything runs.
 
 use std::{
-    fs::{self, DirBuilder},
-    os::unix::fs::DirBuilderExt,
+    fs::{self, DirBuilder, Permissions},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -40,6 +40,10 @@ pub async fn back_up(sources: &Sources, to: &Path) -> anyhow::Result<Head> {
     DirBuilder::new().mode(0o700).create(to).with_context(|| format!("making {}", to.display()))?;
     let head = sources.log.backup_to(to.join("log.db")).await.context("copying the log")?;
     sources.keys.backup_to(to.join("keys.db")).await.context("copying the keys")?;
+    for name in ["log.db", "keys.db"] {
+        // The database makes its files readable for everybody; copies travel without their folder.
+        fs::set_permissions(to.join(name), Permissions::from_mode(0o600))?;
+    }
     for name in FILES {
         let from = sources.folder.join(name);
         if from.exists() {

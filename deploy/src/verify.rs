@@ -51,9 +51,15 @@ pub async fn verify(
     let head = feed.feed_head().await?.position;
     let mut state = State { log, at: Position::START, recorded_at: None, versions: HashMap::new() };
     let mut verified = Verified { head: head.0, ..Verified::default() };
+    let mut size = PAGE;
     while state.at < head {
-        let page = match feed.read(state.at, PAGE).await {
+        let page = match feed.read(state.at, size).await {
             Ok(page) => page,
+            // Somewhere in this page: one by one, to say where.
+            Err(StoreError::Damaged(_)) if size > 1 => {
+                size = 1;
+                continue;
+            }
             // A row that cannot even be read was changed.
             Err(StoreError::Damaged(what)) => {
                 verified.finding = Some(state.after_last(&what));

@@ -27,6 +27,11 @@ impl Seen {
     }
 }
 
+/// The time since, in microseconds.
+pub(crate) fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
 /// A connection that is kept open.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -111,7 +116,7 @@ pub(crate) async fn run(
                 let sent = Instant::now();
                 let (status, body) = connection.exchange(&bytes).await?;
                 anyhow::ensure!(status == 200, "{status}: {}", String::from_utf8_lossy(body));
-                latency.saturating_record(sent.elapsed().as_micros() as u64);
+                latency.saturating_record(micros(sent));
             }
             Ok::<_, anyhow::Error>(latency)
         });

@@ -3,6 +3,8 @@
 //! Every claim is a ratio to a yardstick that was measured in the same run on the same machine: the
 //! bare axum echo, the bare group-commit loop and the bare flush. Pass `--seconds 1` for a quick look.
 
+#![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
+
 mod load;
 mod report;
 mod yardsticks;

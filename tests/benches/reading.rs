@@ -11,7 +11,7 @@ use tests::Annals;
 use uuid::Uuid;
 
 use crate::{
-    load::{self, Connection, Seen, get, post},
+    load::{self, Connection, Seen, get, micros, post},
     report::Report,
     writing::resident_mib,
 };
@@ -42,12 +42,12 @@ async fn fill(report: &mut Report, annals: &Annals) -> anyhow::Result<Vec<Uuid>>
     let accounts: Vec<Uuid> = (0..ACCOUNTS as u128).map(|n| Uuid::from_u128(0xA000 + n)).collect();
     let mut items: Vec<Value> = accounts
         .iter()
-        .map(|id| item("CreateAccount", json!({ "account_id": id, "name": format!("No {id}") })))
+        .map(|id| item("CreateAccount", &json!({ "account_id": id, "name": format!("No {id}") })))
         .collect();
     for (account, number) in accounts.iter().flat_map(|id| (0..DEALS).map(move |n| (id, n))) {
         items.push(item(
             "CreateOpportunity",
-            json!({
+            &json!({
                 "topic": "Chairs",
                 "customer": { "type": "account", "id": account },
                 "estimated_value": { "amount": format!("{}.00", 100 + number), "currency": "BRL" },
@@ -75,7 +75,7 @@ async fn fill(report: &mut Report, annals: &Annals) -> anyhow::Result<Vec<Uuid>>
     Ok(accounts)
 }
 
-fn item(name: &str, data: Value) -> Value {
+fn item(name: &str, data: &Value) -> Value {
     json!({ "type": name, "data": data })
 }
 
@@ -101,7 +101,7 @@ async fn visible(
         let ask = get(&format!("/accounts/{id}?at_least={position}"), token);
         let (status, answer) = connection.exchange(&ask).await?;
         anyhow::ensure!(status == 200, "{}", String::from_utf8_lossy(answer));
-        latency.saturating_record(acknowledged.elapsed().as_micros() as u64);
+        latency.saturating_record(micros(acknowledged));
     }
     let per_second = latency.len() as f64 / started.elapsed().as_secs_f64();
     report.load("from acknowledged to seen over HTTP", 1, &Seen { per_second, latency });
@@ -128,7 +128,8 @@ async fn questions(
         {
             let (token, accounts) = (token.to_owned(), accounts.to_vec());
             let seen = load::run(address, 1, seconds, move |sequence| {
-                let account = accounts[sequence as usize % accounts.len()];
+                let turn = usize::try_from(sequence).unwrap_or(0) % accounts.len();
+                let account = accounts[turn];
                 get(&path.replace("{id}", &account.to_string()), &token)
             })
             .await?;

@@ -70,13 +70,6 @@ impl Report {
         });
     }
 
-    /// The rate of a measurement.
-    pub(crate) fn rate_of(&self, workload: &str, concurrency: usize) -> Option<f64> {
-        let found =
-            self.0.iter().find(|l| l.workload == workload && l.concurrency == concurrency)?;
-        found.per_second
-    }
-
     /// Prints the table.
     pub(crate) fn table(&self) {
         println!("\n| workload | at once | per second | p50 ms | p99 ms | |");

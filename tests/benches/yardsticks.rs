@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, sync::oneshot, task::JoinSet};
 
-use crate::load::Seen;
+use crate::load::{Seen, micros};
 
 /// How many events a group of the bare writer holds at most.
 const GROUP: usize = 1_024;
@@ -44,7 +44,7 @@ pub(crate) fn flush(folder: &Path, seconds: f64) -> anyhow::Result<Seen> {
         file.write_all(&block)?;
         file.sync_data()?;
         offset = (offset + 4_096) % (4 * 1024 * 1024);
-        latency.saturating_record(begun.elapsed().as_micros() as u64);
+        latency.saturating_record(micros(begun));
     }
     Ok(Seen { per_second: latency.len() as f64 / started.elapsed().as_secs_f64(), latency })
 }
@@ -76,7 +76,7 @@ pub(crate) async fn group_commit(
                 sender.send((stream, answer)).await?;
                 answered.await?;
                 stream += 1;
-                latency.saturating_record(begun.elapsed().as_micros() as u64);
+                latency.saturating_record(micros(begun));
             }
             Ok::<_, anyhow::Error>(latency)
         });
@@ -127,7 +127,7 @@ fn write_groups(
         transaction.commit()?;
         for (_, answer) in group.drain(..) {
             // A caller that is gone needs no answer.
-            let _ = answer.send(());
+            answer.send(()).ok();
         }
     }
     Ok(())

@@ -2,18 +2,12 @@
 //!
 //! `ANNALS_SEED` and `ANNALS_ROUNDS` choose other moments and more of them.
 
-use std::{
-    collections::HashSet,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
 
 use events::bus::nemesis::Dice;
 use serde_json::json;
 use tests::{Http, Process, annals, number_from, until};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -83,10 +77,10 @@ impl Known {
 
     /// Lets the writers write, and kills the process after so many answers as the dice say.
     async fn load_and_kill(&mut self, process: Process) -> Vec<Sent> {
-        let acknowledged = Arc::new(AtomicU64::new(0));
+        let (acknowledged, mut heard) = watch::channel(0);
         let round = Arc::new(Round {
             http: process.http(),
-            acknowledged: acknowledged.clone(),
+            acknowledged,
             account: self.account,
             opportunity: self.opportunity,
         });
@@ -95,8 +89,9 @@ impl Known {
             .map(|writer| tokio::spawn(writer.run()))
             .collect();
         let moment = self.dice.roll(120);
-        until("enough was acknowledged", async || acknowledged.load(Ordering::SeqCst) >= moment)
-            .await;
+        let enough = heard.wait_for(|count| *count >= moment);
+        let waited = tokio::time::timeout(Duration::from_secs(60), enough).await;
+        waited.expect("the writers stand still").expect("the writers are there");
         // Not right after an answer either, but anywhere between two.
         for _ in 0..self.dice.roll(2_000) {
             tokio::task::yield_now().await;

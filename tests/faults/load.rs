@@ -1,13 +1,11 @@
 //! Writers that send commands until the connection breaks, and keep what they were told.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use events::bus::nemesis::Dice;
 use serde_json::{Value, json};
 use tests::{Accepted, Http};
+use tokio::sync::watch;
 use uuid::{Builder, Uuid};
 
 /// One command, or one item of a list.
@@ -48,7 +46,7 @@ pub(crate) fn id(dice: &mut Dice) -> Uuid {
 pub(crate) struct Round {
     pub(crate) http: Http,
     /// How many commands were acknowledged so far.
-    pub(crate) acknowledged: Arc<AtomicU64>,
+    pub(crate) acknowledged: watch::Sender<u64>,
     /// An account and an opportunity that all writers know.
     pub(crate) account: Uuid,
     pub(crate) opportunity: Uuid,
@@ -89,7 +87,7 @@ impl Writer {
         self.sent.push(Sent { key, name, body, answer: None });
         let sent = self.sent.last_mut().expect("it was just added");
         sent.answer = Some(sent.send(&self.round.http).await.ok_or(Gone)?);
-        self.round.acknowledged.fetch_add(1, Ordering::SeqCst);
+        self.round.acknowledged.send_modify(|count| *count += 1);
         Ok(())
     }
 
@@ -152,7 +150,7 @@ impl Writer {
         for (sent, answer) in self.sent[first..].iter_mut().zip(answers) {
             assert_eq!(answer["status"], "accepted", "{answer}");
             sent.answer = Some(accepted(answer));
-            self.round.acknowledged.fetch_add(1, Ordering::SeqCst);
+            self.round.acknowledged.send_modify(|count| *count += 1);
         }
         Ok(())
     }

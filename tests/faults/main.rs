@@ -6,3 +6,5 @@ mod load;
 mod history;
 // The process is killed at random moments.
 mod killed;
+// The bus loses, repeats, reorders, delays, forges and forgets.
+mod bus;

@@ -1,5 +1,7 @@
 //! What an operator does with the binary: real processes, real folders, real lists.
 
+// Runs commands that have to be refused, and sees what they touched.
+mod refusals;
 // The mappings of the project against the lists they were written for, without a service.
 mod mapping;
 // Reads whole answers and compares them with the figures that were computed apart.
@@ -8,3 +10,15 @@ mod figures;
 mod import;
 // What an import that was cut off, edited or corrected leaves.
 mod import_again;
+// Starts that have to be refused, and what a start says and leaves.
+mod startup;
+// An end that is asked for, under load.
+mod shutdown;
+// `annals verify` on a whole log and on changed ones.
+mod verify;
+// `annals backup` while writers write, and a start on the copy.
+mod backup;
+// `annals replay`, cut off and run again; `annals demo` twice.
+mod replay;
+// `annals token`: what a token opens, and until when.
+mod tokens;

@@ -7,7 +7,7 @@ use crate::{
     config::{Service, Verify},
     exit::{Code, Exit},
     service::{Connected, Missing},
-    verify::Verified,
+    verify::{Finding, Verified},
 };
 
 /// Checks the whole log.
@@ -29,10 +29,14 @@ pub async fn run(service: &Service, verify: Verify) -> Result<(), Exit> {
             Ok(())
         }
         Some(finding) => {
-            let line = format!(
-                "the log was changed at position {}, stream {}, version {}: {}",
-                finding.position, finding.stream, finding.version, finding.what
-            );
+            let Finding { position, stream, version, what } = finding;
+            // What is missing or cannot be read has no stream.
+            let place = if stream.is_empty() {
+                String::new()
+            } else {
+                format!(", stream {stream}, version {version}")
+            };
+            let line = format!("the log was changed at position {position}{place}: {what}");
             Err(Exit::new(Code::Tampered, line))
         }
     }
