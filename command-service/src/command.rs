@@ -52,11 +52,21 @@ pub struct ParseError {
 }
 
 /// The longest text an answer gives about a body; what is echoed of it stays short.
-const DETAIL_MAX: usize = 300;
+pub(crate) const DETAIL_MAX: usize = 300;
+
+/// Whether it is a JSON object.
+pub(crate) fn is_object(value: &RawValue) -> bool {
+    value.get().trim_start().starts_with('{')
+}
 
 fn parse<C: Command + DeserializeOwned + 'static>(
     body: &RawValue,
 ) -> Result<Box<dyn Command>, ParseError> {
+    // A list would be taken for the fields in their order: that is nobody's contract.
+    if !is_object(body) {
+        let detail = "a command is a JSON object".to_owned();
+        return Err(ParseError { pointer: String::new(), detail });
+    }
     let mut deserializer = serde_json::Deserializer::from_str(body.get());
     match serde_path_to_error::deserialize::<_, C>(&mut deserializer) {
         Ok(command) => Ok(Box::new(command)),

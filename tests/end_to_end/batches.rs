@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tests::{Annals, Http, texts};
 use uuid::Uuid;
 
-fn item(kind: &str, data: Value) -> Value {
+fn item(kind: &str, data: impl Into<Value>) -> Value {
+    let data = data.into();
     json!({ "type": kind, "data": data })
 }
 
@@ -165,6 +166,7 @@ async fn a_list_that_is_none_or_too_long_is_refused_whole() {
         ("no data", json!([{ "type": "CreateAccount" }])),
         ("an id that is none", json!([{ "id": "7", "type": "CreateAccount", "data": {} }])),
         ("a text", json!(["CreateAccount"])),
+        ("fields without names", json!([[null, "CreateAccount", { "name": "A" }]])),
     ] {
         let answer = annals.post("/commands", &[], &body).await;
         assert_eq!(answer.problem(422, "list.invalid")["status"], 422, "{what}");

@@ -161,7 +161,8 @@ fn percent(scaled: i64) -> String {
 }
 
 /// A command of the list endpoint, dated at noon of the day it happened.
-fn item(kind: &str, day: u32, data: Value) -> Value {
+fn item(kind: &str, day: u32, data: impl Into<Value>) -> Value {
+    let data = data.into();
     json!({ "type": kind, "data": data, "effective_at": format!("{}T15:00:00Z", date(day)) })
 }
 

@@ -50,6 +50,7 @@ async fn no_log_line_says_a_name_an_address_or_a_secret() {
 
     for file in [log, again] {
         let text = std::fs::read_to_string(&file).expect("log lines");
+        assert!(text.contains("/contacts"), "what was asked is in the log: {text}");
         for private in PERSONAL.into_iter().chain([secret, token.trim(), &stranger]) {
             let line = text.lines().find(|line| line.contains(private));
             assert_eq!(line, None, "{private} stands in a log line");

@@ -12,6 +12,8 @@ mod time;
 mod reading;
 // Bad input and broken rules.
 mod refusals;
+// Refused commands as evidence.
+mod attempts;
 // Lists of commands.
 mod batches;
 // The log as evidence: the feed, histories, restart, replay.

@@ -228,3 +228,25 @@ async fn a_long_timeline_is_read_page_by_page_newest_first() {
     let first: Value = annals.all(&format!("{path}&kind=account.created")).await.remove(0);
     assert_eq!(first["position"], positions[320].to_string());
 }
+
+#[tokio::test]
+async fn every_question_of_the_document_is_answered() {
+    let annals = Annals::start().await;
+    let document = annals.get("/openapi.json").await.ok();
+    let paths = document["paths"].as_object().expect("paths");
+    assert!(paths.len() > 60, "{} paths", paths.len());
+    let mut asked = 0;
+    for (path, operations) in paths.iter().filter(|(path, _)| !path.contains('{')) {
+        if operations.get("get").is_some() {
+            let answer = annals.get(path).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            asked += 1;
+        }
+        if path.starts_with("/commands/") {
+            // A body that says nothing is understood, and lacks something or does not fit.
+            let answer = annals.command(path.trim_start_matches("/commands/"), json!([])).await;
+            answer.problem(422, "command.invalid");
+        }
+    }
+    assert!(asked > 10, "{asked} questions");
+}

@@ -30,7 +30,13 @@ use super::{
     problem::Problem,
     strict_json,
 };
-use crate::{caller::Caller, command::Entry, handle::Request, refusal::Refusal};
+use crate::{
+    caller::Caller,
+    command::Entry,
+    command::{DETAIL_MAX, is_object},
+    handle::Request,
+    refusal::Refusal,
+};
 
 /// How many streams of one list are worked on at a time.
 const TOGETHER: usize = 512;
@@ -96,8 +102,9 @@ pub(super) async fn commands(
     require_json(&headers)?;
     let body = body?;
     strict_json::check(&body)?;
-    let items: Vec<Item> = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "list.invalid", error.to_string())
+    let items = items(&body).map_err(|error| {
+        let detail: String = error.to_string().chars().take(DETAIL_MAX).collect();
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "list.invalid", detail)
     })?;
     if items.len() > MAX_LIST {
         let detail = format!("a list has at most {MAX_LIST} commands");
@@ -105,6 +112,16 @@ pub(super) async fn commands(
     }
     let channel = channel(&headers)?;
     Ok(Json(run_all(&app, items, &caller, channel).await?))
+}
+
+/// The items of a list. Each is an object: fields without names would be taken by their order.
+fn items(body: &[u8]) -> Result<Vec<Item>, serde_json::Error> {
+    let items: Vec<&RawValue> = serde_json::from_slice(body)?;
+    let parse = |item: &RawValue| match is_object(item) {
+        true => serde_json::from_str(item.get()),
+        false => Err(serde::de::Error::custom("an item of the list is no object")),
+    };
+    items.into_iter().map(parse).collect()
 }
 
 /// A caller who may send commands at all; further scopes are asked command by command.
