@@ -205,7 +205,6 @@ async fn one(past: Arc<Past>, fresh: Arc<SqliteReadStore>, seed: u64, path: std:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "the seeds and the bound belong to the result")]
 async fn a_bus_that_means_ill_changes_nothing_in_the_read_models() {
     let first = number_from("ANNALS_SEED").unwrap_or(1);
     let seeds = number_from("ANNALS_SEEDS").unwrap_or(240);

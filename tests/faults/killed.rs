@@ -30,7 +30,6 @@ struct Known {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "the seed and the bound belong to the result")]
 async fn what_was_acknowledged_is_there_once_after_every_kill() {
     let seed = number_from("ANNALS_SEED").unwrap_or(20_261_123);
     let rounds = number_from("ANNALS_ROUNDS").unwrap_or(50);

@@ -1,5 +1,7 @@
 //! What must hold when something breaks.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it has to be")]
+
 // Several writers at once, whose every command is drawn from a seed and kept with its answer.
 mod load;
 // Reads the whole log from outside and holds it against what was acknowledged.

@@ -1,5 +1,7 @@
 //! What an operator does with the binary: real processes, real folders, real lists.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it has to be")]
+
 // Runs commands that have to be refused, and sees what they touched.
 mod refusals;
 // The mappings of the project against the lists they were written for, without a service.

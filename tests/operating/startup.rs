@@ -214,6 +214,7 @@ async fn a_second_start_serves_at_once_what_the_first_one_took() {
     let starting = tokio::task::spawn_blocking(move || Process::start(&data));
     let process = tokio::time::timeout(Duration::from_secs(10), starting).await;
     let process = process.expect("it takes too long").unwrap();
+    process.http().settled().await;
     let ready = process.http().get("/readyz").await;
     assert!(ready.status.is_success(), "{}", ready.text());
     let accounts = process.http().get("/accounts").await.ok();
