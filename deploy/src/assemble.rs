@@ -104,16 +104,15 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
     let folder = Folder::own(&service.data).map_err(|error| Exit::new(Code::Folder, error))?;
     let is_new = folder.is_new;
     let opened = open(&folder, clock.clone()).await?;
-    let Opened { store, keys, handler } = opened;
-    let log = store.log_id();
-    found(&handler, log, service, &folder.file("token"), draw_secret)
+    let log = opened.store.log_id();
+    found(&opened.handler, log, service, &folder.file("token"), draw_secret)
         .await
         .map_err(|error| Exit::from(anyhow::Error::from(error)))?;
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let read_side = start_following(&mut tasks, &folder, &store, &keys, &handler, &stopped).await?;
-    let router = routes(&store, &keys, handler, &read_side, clock, folder.path().to_owned());
+    let read_side = start_following(&mut tasks, &folder, &opened, &stopped).await?;
+    let router = routes(&opened, &read_side, clock, folder.path().to_owned());
     let address = listener.local_addr().map_err(Exit::failed)?;
     tasks.spawn(async move {
         server::serve(listener, router, stopped).await;
@@ -121,12 +120,13 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
     });
     write_private(&folder.file("annals.addr"), format!("http://{address}").as_bytes())
         .map_err(Exit::failed)?;
-    Ok(Running { address, log, is_new, stop, tasks, store, folder })
+    Ok(Running { address, log, is_new, stop, tasks, store: opened.store, folder })
 }
 
 struct Opened {
     store: Arc<SqliteStore>,
     keys: Arc<SqliteKeys>,
+    unsealer: Unsealer,
     handler: Arc<Handler>,
 }
 
@@ -165,29 +165,34 @@ async fn open(folder: &Folder, clock: Clock) -> Result<Opened, Exit> {
     };
     let port: Arc<dyn EventStore> = store.clone();
     let keyring = Keyring::new(keys.clone(), log);
+    // Who reads shares the writer's cache: a key that was just made is needed by both.
+    let unsealer = keyring.unsealer().clone();
     let handler = Arc::new(Handler::new(port, keyring, clock, &secret));
-    Ok(Opened { store, keys, handler })
+    Ok(Opened { store, keys, unsealer, handler })
 }
 
 /// Starts what follows the log: relay, process managers, read models.
 async fn start_following(
     tasks: &mut JoinSet<Result<(), Exit>>,
     folder: &Folder,
-    store: &Arc<SqliteStore>,
-    keys: &Arc<SqliteKeys>,
-    handler: &Arc<Handler>,
+    opened: &Opened,
     stopped: &watch::Receiver<bool>,
 ) -> Result<ReadSide, Exit> {
+    let Opened { store, unsealer, handler, .. } = opened;
     let feed: Arc<dyn EventFeed> = store.clone();
     let bus = Arc::new(InProcessBus::new(BUS_BATCHES));
-    let unsealer = Unsealer::new(keys.clone(), store.log_id());
     let subscribable: Arc<dyn Bus> = bus.clone();
     let all = models::all().map_err(Exit::failed)?;
     let read = folder.folder("read").map_err(|error| Exit::new(Code::Folder, error))?;
     let settings = Settings {
         folder: read,
         models: Arc::new(all),
-        log: Log { feed: feed.clone(), bus: Some(subscribable), unsealer, log_id: store.log_id() },
+        log: Log {
+            feed: feed.clone(),
+            bus: Some(subscribable),
+            unsealer: unsealer.clone(),
+            log_id: store.log_id(),
+        },
         cache_bytes: READ_CACHE,
         connections: READ_CONNECTIONS,
     };
@@ -217,20 +222,14 @@ async fn start_following(
     Ok(read_side)
 }
 
-fn routes(
-    store: &Arc<SqliteStore>,
-    keys: &Arc<SqliteKeys>,
-    handler: Arc<Handler>,
-    read_side: &ReadSide,
-    clock: Clock,
-    folder: PathBuf,
-) -> Router {
-    let app = App::new(handler, Arc::new(draw_id));
+fn routes(opened: &Opened, read_side: &ReadSide, clock: Clock, folder: PathBuf) -> Router {
+    let Opened { store, keys, unsealer, handler } = opened;
+    let app = App::new(handler.clone(), Arc::new(draw_id));
     let questions = query_api::App::new(
         read_side.clone(),
         store.clone(),
         store.clone(),
-        Unsealer::new(keys.clone(), store.log_id()),
+        unsealer.clone(),
         clock,
     );
     let sources = Arc::new(Sources { log: store.clone(), keys: keys.clone(), folder });

@@ -296,7 +296,11 @@ fn pool(settings: &Settings, store: &SqliteReadStore) -> SqlitePool {
         .read_only(true)
         .pragma("cache_size", "-4096")
         .pragma("temp_store", "memory");
-    SqlitePoolOptions::new().max_connections(settings.connections).connect_lazy_with(options)
+    // A file does not go away like a server: there is no need to ask before each question.
+    SqlitePoolOptions::new()
+        .max_connections(settings.connections)
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
 }
 
 /// Makes the indexes that questions need: at once, or when a long way is behind.
