@@ -68,6 +68,7 @@ impl Handler {
     /// # Errors
     /// See [`CommandError`]. A refusal has been written to the attempt log when this returns.
     pub async fn handle(&self, request: Request) -> Result<Accepted, CommandError> {
+        let begun = std::time::Instant::now();
         let fingerprint = self.fingerprint(&request)?;
         let stream = request.command.stream(request.command_id);
         let judged = self.judge(&request, stream, fingerprint).await;
@@ -75,6 +76,7 @@ impl Handler {
             Ok((appended, decided)) => {
                 let receipt = appended.receipt();
                 let position = self.react(&request, receipt, decided).await?;
+                tell(&request, receipt, begun.elapsed());
                 Ok(Accepted {
                     record: receipt.stream.into(),
                     version: receipt.version,
@@ -146,6 +148,7 @@ impl Handler {
                     return self.replayed(appended).await;
                 }
                 Err(AppendError::Conflict { .. }) => {
+                    metrics::counter!("annals_append_conflicts_total").increment(1);
                     own = Own::read(self.catch_up(stream, own.loaded).await?);
                 }
                 Err(AppendError::CommandReused) => return Err(CommandError::Reused),
@@ -238,6 +241,21 @@ pub(crate) struct Refused {
     pub(crate) name: &'static str,
     pub(crate) stream: Option<StreamName>,
     pub(crate) code: &'static str,
+}
+
+/// Tells the log and the metrics of an accepted command. Ids only: names and bodies stay out.
+fn tell(request: &Request, receipt: Receipt, took: std::time::Duration) {
+    metrics::histogram!("annals_command_duration_seconds", "command" => request.name)
+        .record(took.as_secs_f64());
+    tracing::info!(
+        stream = %receipt.stream,
+        command.type = request.name,
+        event.position = receipt.position.0,
+        actor.id = %request.actor.id,
+        correlation_id = %request.correlation_id,
+        duration_ms = took.as_secs_f64() * 1_000.0,
+        "{} accepted on {}", request.name, receipt.stream,
+    );
 }
 
 fn no_answer() -> StoreError {

@@ -196,7 +196,7 @@ pub enum CloseOpportunity {
 pub struct QuoteAccepted {
     /// Which revision.
     pub revision: u32,
-    /// The order that is placed for it: uuid5("order:<quote>:<revision>").
+    /// The order that is placed for it: uuid5 of `order:<quote>:<revision>`.
     pub order: OrderId,
     /// What was accepted.
     pub totals: Totals,
