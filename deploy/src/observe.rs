@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request},
+    http::StatusCode,
     middleware::Next,
     response::Response,
 };
@@ -26,7 +27,10 @@ pub async fn observe(request: Request, next: Next) -> Response {
     .record(took.as_secs_f64());
     let duration_ms = took.as_secs_f64() * 1_000.0;
     let position = response.headers().get("annals-position").and_then(|value| value.to_str().ok());
-    if status.is_server_error() {
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        // Not ready, behind or busy: said as it is meant, and no mistake of ours.
+        tracing::warn!(%method, route, status = status.as_u16(), duration_ms, "answered {status}");
+    } else if status.is_server_error() {
         tracing::error!(%method, route, status = status.as_u16(), duration_ms, "answered {status}");
     } else {
         tracing::info!(%method, route, status = status.as_u16(), duration_ms,
