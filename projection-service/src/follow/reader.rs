@@ -12,6 +12,7 @@ use events::{
 use tokio::{
     sync::mpsc::Sender,
     task::{spawn_blocking, yield_now},
+    time::Instant,
 };
 
 use crate::fold::{Decoded, Stop};
@@ -26,6 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const UNSEAL_CHUNK: usize = 128;
 /// From how many events on decoding is moved off the async threads.
 const MANY: usize = 32;
+
+/// From how many events in a batch on more is waited for: about two thousand a second.
+const BUSY: usize = 8;
+/// How long, at most, and for how many.
+const GATHERING: Duration = Duration::from_millis(4);
+const GATHERED: usize = 256;
 
 /// Where events come from.
 #[derive(Clone)]
@@ -81,12 +88,14 @@ struct Reader {
     follower: Follower,
     limit: usize,
     is_first: bool,
+    /// Whether events come faster than one by one, so that it is worth waiting for some more.
+    is_busy: bool,
 }
 
 impl Reader {
     fn new(log: Log, after: Position) -> Self {
         let follower = Follower::new(log.feed.clone(), None, after).of_log(log.log_id);
-        Self { log, follower, limit: PAGE / 16, is_first: true }
+        Self { log, follower, limit: PAGE / 16, is_first: true, is_busy: false }
     }
 
     /// The next events; the first answer also comes when there are none.
@@ -94,7 +103,8 @@ impl Reader {
         loop {
             self.listen().await;
             let patience = if self.is_first { Duration::ZERO } else { PATIENCE };
-            let events = self.follower.next(self.limit, patience).await?;
+            let mut events = self.follower.next(self.limit, patience).await?;
+            self.gather(&mut events).await?;
             if events.is_empty() && !self.is_first {
                 continue;
             }
@@ -110,6 +120,22 @@ impl Reader {
             unseal(&self.log.unsealer, &mut page).await?;
             return Ok(page);
         }
+    }
+
+    /// Under load, waits a moment for more events: every batch rewrites the index pages it touches,
+    /// so that many small ones cost several times what a few larger ones do. A lone event is taken
+    /// at once.
+    async fn gather(&mut self, events: &mut Vec<Arc<Recorded>>) -> Result<(), Trouble> {
+        let until = Instant::now() + GATHERING;
+        while self.is_busy && events.len() < GATHERED.min(self.limit) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            events.extend(self.follower.next(self.limit - events.len(), left).await?);
+        }
+        self.is_busy = events.len() >= BUSY;
+        Ok(())
     }
 
     /// Listens to the bus, again if it had failed. Without it the store is followed.

@@ -4,15 +4,13 @@ mod file;
 mod worker;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
-
-use quick_cache::sync::Cache;
 
 use self::{file::KeyFile, worker::Worker};
 use super::{DataKey, KeyEraser, KeyError, KeyReader, KeyStore};
@@ -25,6 +23,8 @@ use crate::{
 const BATCH: usize = 512;
 /// With fewer keys than this in hand the next batch is made.
 const LOW: usize = BATCH / 2;
+/// How many of the newest keys are kept in memory, handed out or not.
+const KEPT: usize = 4 * BATCH;
 
 /// Where the keys of a log are.
 #[derive(Clone, Debug)]
@@ -74,11 +74,36 @@ pub struct SqliteKeys {
 struct Pool {
     ready: Mutex<VecDeque<KeyId>>,
     /// The keys of the last batches: who took one seals with it at once, without a look in the file.
-    fresh: Cache<KeyId, DataKey>,
+    fresh: Mutex<Fresh>,
     refilling: AtomicBool,
 }
 
+/// The newest keys, in the order they were made. Not a cache that goes by use: a key is needed once,
+/// some time after it was made, and such a cache throws away first what was never asked for.
+#[derive(Default)]
+struct Fresh {
+    keys: HashMap<KeyId, DataKey>,
+    order: VecDeque<KeyId>,
+}
+
+impl Fresh {
+    fn insert(&mut self, id: KeyId, key: DataKey) {
+        self.keys.insert(id, key);
+        self.order.push_back(id);
+        if self.order.len() > KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+    }
+}
+
 impl Pool {
+    fn fresh(&self) -> MutexGuard<'_, Fresh> {
+        // The two halves agree again after every single call on it.
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn ready(&self) -> MutexGuard<'_, VecDeque<KeyId>> {
         // The queue is whole after every single call on it.
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,9 +114,11 @@ impl Pool {
         if self.ready().len() < LOW {
             let batch = file.make_batch(BATCH)?;
             let ids: Vec<_> = batch.iter().map(|(id, _)| *id).collect();
+            let mut fresh = self.fresh();
             for (id, key) in batch {
-                self.fresh.insert(id, key);
+                fresh.insert(id, key);
             }
+            drop(fresh);
             self.ready().extend(ids);
         }
         Ok(())
@@ -109,7 +136,7 @@ impl SqliteKeys {
         let writer = Worker::start("keys-write", KeyFile::open(files)?)?;
         let pool = Pool {
             ready: Mutex::default(),
-            fresh: Cache::new(4 * BATCH),
+            fresh: Mutex::default(),
             refilling: AtomicBool::new(false),
         };
         let keys = Self { reader: SqliteKeyReader::open(files)?, writer, pool: Arc::new(pool) };
@@ -150,7 +177,9 @@ impl SqliteKeys {
 
 impl KeyReader for SqliteKeys {
     fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
-        let mut keys: Vec<_> = ids.iter().map(|id| self.pool.fresh.get(id)).collect();
+        let fresh = self.pool.fresh();
+        let mut keys: Vec<_> = ids.iter().map(|id| fresh.keys.get(id).cloned()).collect();
+        drop(fresh);
         if keys.iter().all(Option::is_some) {
             return Box::pin(std::future::ready(Ok(keys)));
         }
@@ -185,7 +214,7 @@ impl KeyEraser for SqliteKeys {
         let pool = self.pool.clone();
         self.writer.call(move |file| {
             pool.ready().retain(|ready| *ready != id);
-            pool.fresh.remove(&id);
+            pool.fresh().keys.remove(&id);
             file.destroy(id)
         })
     }
