@@ -21,7 +21,7 @@ pub async fn run(service: &Service, options: Import) -> Result<(), Exit> {
     let outcome = prepared.run(&connected.client).await;
     connected.close().await;
     let summary = outcome.map_err(Exit::failed)?;
-    print(&summary.to_string());
+    print(&format!("{summary}\n"));
     if summary.refused() > 0 {
         let line = format!("{} rows were refused; the rest was imported", summary.refused());
         return Err(Exit::new(Code::RowsRefused, line));
