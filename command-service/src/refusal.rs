@@ -130,8 +130,6 @@ refusals! {
     QuoteNoCustomer = "quote.no_customer", "neither the command nor the opportunity names a customer";
     /// Too many lines.
     QuoteTooManyLines = "quote.too_many_lines", "a quote has at most 500 lines";
-    /// The currency does not change while there are lines.
-    CurrencyLocked = "document.currency_locked", "the currency cannot change while there are lines";
 
     /// A manager must be a user, and nobody can be their own superior.
     ManagerUnknown = "user.manager_unknown", "the manager is no user";
@@ -141,8 +139,6 @@ refusals! {
     UserDisabled = "user.disabled", "the user is disabled";
     /// A token needs at least one scope.
     TokenNoScopes = "token.no_scopes", "a token needs at least one scope";
-    /// Nobody can hand out more than they have.
-    TokenExceedsOwn = "token.exceeds_own", "the token would open more than the caller's own";
 
     /// A mistake of ours, never of the caller.
     Internal = "internal", "the command could not be judged";
