@@ -16,8 +16,11 @@ pub mod evidence;
 pub mod keys;
 pub mod store;
 pub mod bus;
+pub mod postgres;
 #[cfg(any(test, feature = "contract"))]
 pub mod golden;
+#[cfg(any(test, feature = "contract"))]
+pub mod testing;
 
 pub use codec::{CrmEvent, DecodeError, Payload};
 pub use envelope::{

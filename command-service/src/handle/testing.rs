@@ -220,6 +220,10 @@ impl StreamReader for Watched {
 }
 
 impl EventStore for Watched {
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
     fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Result<Appended, AppendError>>> {
         self.appends.fetch_add(1, Ordering::SeqCst);
         self.store.append(batch)

@@ -171,6 +171,10 @@ impl StreamReader for MemoryStore {
 }
 
 impl EventStore for MemoryStore {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Result<Appended, AppendError>>> {
         // Only a future that is awaited appends, as in every other store.
         Box::pin(async move { self.commit(&batch, Vec::new()).answers })

@@ -180,6 +180,10 @@ pub trait StreamReader: Send + Sync {
 
 /// Appends, and remembers which commands were accepted and which were refused.
 pub trait EventStore: StreamReader {
+    /// Whether other processes may append to the same log. Who decides by a state that is kept in
+    /// memory then asks for the head first.
+    fn is_shared(&self) -> bool;
+
     /// Appends each entry all or nothing, durably, in one commit with its ledger line.
     ///
     /// Entries are judged one by one, in order: one that is refused does not touch its neighbours.

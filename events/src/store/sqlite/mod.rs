@@ -265,6 +265,10 @@ impl StreamReader for SqliteStore {
 }
 
 impl EventStore for SqliteStore {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Result<Appended, AppendError>>> {
         Box::pin(async move {
             let count = batch.len();

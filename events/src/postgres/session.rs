@@ -1,0 +1,100 @@
+//! A transaction that is kept open over several questions, owned by a task.
+
+use sqlx::{Executor, PgConnection, Postgres, pool::PoolConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Database,
+    database::{Work, guarded, is_unknown_state},
+};
+
+type Job = Box<
+    dyn for<'c> FnOnce(
+            &'c mut PgConnection,
+        ) -> std::pin::Pin<
+            Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + 'c>,
+        > + Send,
+>;
+
+/// One transaction. It ends, rolled back, when this is dropped, whatever was under way.
+#[derive(Debug)]
+pub struct Session {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Session {
+    /// Begins one: `begin isolation level repeatable read read only`.
+    ///
+    /// # Errors
+    /// When no connection is to be had.
+    pub async fn begin(database: &Database, begin: &'static str) -> Result<Self, sqlx::Error> {
+        let (jobs, wishes) = mpsc::channel(1);
+        let (begun, has_begun) = oneshot::channel();
+        let database = database.clone();
+        tokio::spawn(async move {
+            let opened = open(&database, begin).await;
+            match opened {
+                Ok(connection) => {
+                    // Whoever asked may have gone: then there are no wishes, and it ends at once.
+                    begun.send(Ok(())).ok();
+                    serve(connection, wishes).await;
+                }
+                Err(error) => {
+                    begun.send(Err(error)).ok();
+                }
+            }
+        });
+        has_begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs some work in the transaction.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn run<T, F>(&self, work: F) -> Result<T, sqlx::Error>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            Box::pin(async move {
+                let done = guarded(connection, work).await;
+                let outcome = match &done {
+                    Err(error) if is_unknown_state(error) => Err(sqlx::Error::WorkerCrashed),
+                    _ => Ok(()),
+                };
+                // Whoever asked may have gone meanwhile.
+                answer.send(done).ok();
+                outcome
+            })
+        });
+        self.jobs.send(job).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        answered.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+}
+
+async fn open(
+    database: &Database,
+    begin: &'static str,
+) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    let mut connection = database.acquire().await?;
+    if let Err(error) = connection.execute(begin).await {
+        connection.close_on_drop();
+        return Err(error);
+    }
+    Ok(connection)
+}
+
+async fn serve(mut connection: PoolConnection<Postgres>, mut wishes: mpsc::Receiver<Job>) {
+    while let Some(job) = wishes.recv().await {
+        if job(&mut connection).await.is_err() {
+            connection.close_on_drop();
+            return;
+        }
+    }
+    if connection.execute("rollback").await.is_err() {
+        connection.close_on_drop();
+    }
+}
