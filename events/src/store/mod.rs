@@ -9,8 +9,11 @@ use crate::{
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod group;
 pub mod memory;
+mod names;
 mod sequencer;
+mod shared;
 pub mod sqlite;
 mod tail;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, shared::Shared};
 
 /// Why a piece of work on the database did not happen.
 #[derive(Debug)]
@@ -32,6 +32,19 @@ impl Failure {
             Self::Busy => StoreError::Unavailable("another process holds the event log".into()),
             Self::Damaged(what) => StoreError::Damaged(Arc::clone(what)),
             Self::Broken(what) => StoreError::Unavailable(Arc::clone(what)),
+        }
+    }
+
+    /// Stops the writer unless the failure is one that heals.
+    pub(super) fn stop(&self, shared: &Shared, what: &str) {
+        match self {
+            Self::Full | Self::Busy => {
+                tracing::warn!(failure = ?self, "{what}; it will be tried again");
+            }
+            Self::Damaged(_) | Self::Broken(_) => {
+                tracing::error!(failure = ?self, "{what}: the event log takes no more commands");
+                shared.stop(self.to_store_error());
+            }
         }
     }
 }

@@ -9,11 +9,11 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    Shared,
     failure::Failure,
     schema::{OpenError, connect},
     statements::{WalSize, wal_size},
 };
+use crate::store::shared::Shared;
 
 /// Pages of 4 KiB that wait to be copied before the thread is woken: 16 MiB.
 const WAKE_PAGES: i64 = 4 * 1024;
@@ -43,7 +43,7 @@ impl Maintenance {
             while woken.recv().is_ok() {
                 let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Err(failure) = copy(&connection) {
-                    shared.stop_after(&failure, "the write-ahead log cannot be copied");
+                    failure.stop(&shared, "the write-ahead log cannot be copied");
                 }
             }
         };

@@ -4,7 +4,6 @@
 
 mod backup;
 mod failure;
-mod group;
 mod maintenance;
 mod reader;
 mod rows;
@@ -19,15 +18,13 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::oneshot;
 
 pub use self::{backup::BackupError, schema::OpenError};
-use self::{
-    failure::Failure, group::Request, maintenance::Maintenance, reader::Readers, schema::Opened,
-};
+use self::{maintenance::Maintenance, reader::Readers, schema::Opened};
 use super::{
     Answer, Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Head,
-    LedgerEntry, RecordedAttempt, StoreError, StreamReader, tail::Tail,
+    LedgerEntry, RecordedAttempt, StoreError, StreamReader, group::Requests, shared::Shared,
 };
 use crate::{
     envelope::{Instant, Position, Recorded, Version},
@@ -49,7 +46,7 @@ pub struct OpenOptions {
 pub struct SqliteStore {
     path: PathBuf,
     shared: Arc<Shared>,
-    requests: mpsc::Sender<Request>,
+    requests: Requests,
     readers: Readers,
     threads: Mutex<Option<Threads>>,
 }
@@ -66,66 +63,6 @@ pub struct Size {
     pub file: u64,
     /// Bytes of the write-ahead log beside it.
     pub write_ahead_log: u64,
-}
-
-/// What the threads have in common.
-struct Shared {
-    log: LogId,
-    published: watch::Sender<Published>,
-    stopped: watch::Sender<Option<StoreError>>,
-    tail: Tail,
-}
-
-/// What may be seen.
-#[derive(Clone, Copy)]
-struct Published {
-    head: Head,
-    is_closed: bool,
-}
-
-impl Shared {
-    fn new(log: LogId, head: Head) -> Self {
-        let (published, _) = watch::channel(Published { head, is_closed: false });
-        let (stopped, _) = watch::channel(None);
-        Self { log, published, stopped, tail: Tail::new(head.position) }
-    }
-
-    fn publish(&self, head: Head, events: impl IntoIterator<Item = Arc<Recorded>>) {
-        self.tail.extend(events);
-        self.published.send_if_modified(|published| {
-            let longer = published.head != head;
-            published.head = head;
-            longer
-        });
-    }
-
-    /// Why the writer stopped, if it did.
-    fn stopped(&self) -> Option<StoreError> {
-        self.stopped.borrow().clone()
-    }
-
-    /// Stops the writer unless the failure is one that heals.
-    fn stop_after(&self, failure: &Failure, what: &str) {
-        match failure {
-            Failure::Full | Failure::Busy => {
-                tracing::warn!(?failure, "{what}; it will be tried again");
-            }
-            Failure::Damaged(_) | Failure::Broken(_) => {
-                tracing::error!(?failure, "{what}: the event log takes no more commands");
-                let error = failure.to_store_error();
-                self.stopped.send_if_modified(|stopped| {
-                    let first = stopped.is_none();
-                    stopped.get_or_insert(error);
-                    first
-                });
-            }
-        }
-    }
-}
-
-/// What is said once the log was shut down.
-fn closed() -> StoreError {
-    StoreError::Unavailable("the event log is closed".into())
 }
 
 impl SqliteStore {
@@ -167,14 +104,13 @@ impl SqliteStore {
     /// Commits what has been asked so far, answers it, and closes the file. Whatever is asked later
     /// is refused.
     pub async fn shutdown(&self) {
-        // A writer that has ended already needs no word.
-        self.requests.send(Request::Close).await.ok();
+        self.requests.close().await;
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(threads) = threads else { return };
         let Threads { writer, others } = threads;
         // A thread that panicked has ended, too: its connection is closed already.
         let last = tokio::task::spawn_blocking(|| writer.join().ok()).await;
-        self.shared.published.send_modify(|published| published.is_closed = true);
+        self.shared.close();
         self.readers.close();
         let join = move || {
             for thread in others {
@@ -190,9 +126,7 @@ impl SqliteStore {
     /// Waits until the writer stops because a write or a flush failed, and says why. Nothing can be
     /// appended from then on: the process should end and start again from what is on the disk.
     pub async fn failed(&self) -> StoreError {
-        let mut stopped = self.shared.stopped.subscribe();
-        let error = stopped.wait_for(Option::is_some).await;
-        error.ok().and_then(|error| error.clone()).unwrap_or_else(closed)
+        self.shared.failed().await
     }
 
     /// Copies the log to a new file while it is being written, and says where the copy ends.
@@ -218,28 +152,6 @@ impl SqliteStore {
         let wal = wal.map_or(0, |metadata| metadata.len());
         Ok(Size { file: std::fs::metadata(&self.path)?.len(), write_ahead_log: wal })
     }
-
-    /// Hands something to the writer and waits for the answer.
-    async fn ask<T>(
-        &self,
-        request: impl FnOnce(oneshot::Sender<T>) -> Request,
-    ) -> Result<T, StoreError> {
-        let refused = || self.shared.stopped().unwrap_or_else(closed);
-        let (answer, answered) = oneshot::channel();
-        self.requests.send(request(answer)).await.map_err(|_| refused())?;
-        answered.await.map_err(|_| refused())
-    }
-
-    /// What is not part of the log itself is not told by a writer that has failed: nobody knows
-    /// what will be there after a restart.
-    fn intact(&self) -> Result<(), StoreError> {
-        self.shared.stopped().map_or(Ok(()), Err)
-    }
-
-    fn open_head(&self) -> Result<Head, StoreError> {
-        let published = *self.shared.published.borrow();
-        if published.is_closed { Err(closed()) } else { Ok(published.head) }
-    }
 }
 
 impl StreamReader for SqliteStore {
@@ -248,7 +160,7 @@ impl StreamReader for SqliteStore {
     }
 
     fn head(&self) -> Answer<'_, Result<Head, StoreError>> {
-        Box::pin(async { self.open_head() })
+        Box::pin(async { self.shared.open_head() })
     }
 
     fn read_stream(
@@ -258,7 +170,7 @@ impl StreamReader for SqliteStore {
         limit: usize,
     ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
         Box::pin(async move {
-            let head = self.open_head()?.position;
+            let head = self.shared.open_head()?.position;
             self.readers.run(move |reader| reader.stream(stream, after, head, limit)).await
         })
     }
@@ -270,13 +182,7 @@ impl EventStore for SqliteStore {
     }
 
     fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Result<Appended, AppendError>>> {
-        Box::pin(async move {
-            let count = batch.len();
-            match self.ask(|answer| Request::Append(batch, answer)).await {
-                Ok(answers) => answers,
-                Err(error) => (0..count).map(|_| Err(error.clone().into())).collect(),
-            }
-        })
+        Box::pin(self.requests.append(batch))
     }
 
     fn lookup(
@@ -284,13 +190,13 @@ impl EventStore for SqliteStore {
         commands: Vec<CommandId>,
     ) -> Answer<'_, Result<Vec<Option<LedgerEntry>>, StoreError>> {
         Box::pin(async move {
-            self.intact()?;
+            self.shared.intact()?;
             self.readers.run(move |reader| reader.ledger(&commands)).await
         })
     }
 
     fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>> {
-        Box::pin(async move { self.ask(|answer| Request::Attempts(attempts, answer)).await? })
+        Box::pin(self.requests.record_attempts(attempts))
     }
 
     fn attempts(
@@ -299,14 +205,14 @@ impl EventStore for SqliteStore {
         limit: usize,
     ) -> Answer<'_, Result<Vec<RecordedAttempt>, StoreError>> {
         Box::pin(async move {
-            self.intact()?;
+            self.shared.intact()?;
             self.readers.run(move |reader| reader.attempts(after, limit)).await
         })
     }
 
     fn checkpoint(&self, name: &'static str) -> Answer<'_, Result<Position, StoreError>> {
         Box::pin(async move {
-            self.intact()?;
+            self.shared.intact()?;
             self.readers.run(move |reader| reader.checkpoint(name)).await
         })
     }
@@ -316,9 +222,7 @@ impl EventStore for SqliteStore {
         name: &'static str,
         position: Position,
     ) -> Answer<'_, Result<(), StoreError>> {
-        Box::pin(
-            async move { self.ask(|answer| Request::Checkpoint(name, position, answer)).await? },
-        )
+        Box::pin(self.requests.save_checkpoint(name, position))
     }
 }
 
@@ -333,7 +237,7 @@ impl EventFeed for SqliteStore {
         limit: usize,
     ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
         Box::pin(async move {
-            let head = self.open_head()?.position;
+            let head = self.shared.open_head()?.position;
             if after >= head || limit == 0 {
                 return Ok(Vec::new());
             }
@@ -345,17 +249,12 @@ impl EventFeed for SqliteStore {
     }
 
     fn wait(&self, beyond: Position) -> Answer<'_, ()> {
-        let mut published = self.shared.published.subscribe();
-        Box::pin(async move {
-            let longer = |now: &Published| now.head.position > beyond || now.is_closed;
-            // The sender lives in this store: it cannot be gone.
-            published.wait_for(longer).await.ok();
-        })
+        Box::pin(self.shared.wait(beyond))
     }
 
     fn position_at(&self, instant: Instant) -> Answer<'_, Result<Position, StoreError>> {
         Box::pin(async move {
-            let head = self.open_head()?.position;
+            let head = self.shared.open_head()?.position;
             self.readers.run(move |reader| reader.position_at(instant, head)).await
         })
     }

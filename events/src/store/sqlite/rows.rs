@@ -1,10 +1,6 @@
 //! Rows of the log, and what they say.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use rusqlite::{Row, Statement, types::ValueRef};
@@ -12,13 +8,11 @@ use uuid::Uuid;
 
 use super::{failure::Failure, schema::number};
 use crate::{
-    codec::CrmEvent,
     envelope::{
-        Actor, ActorKind, Cause, Channel, EventType, Instant, Leaf, NewEvent, Position, Recorded,
-        Version,
+        Actor, Cause, Channel, EventType, Instant, Leaf, NewEvent, Position, Recorded, Version,
     },
     ids::{Category, CommandId, EventId, StreamName},
-    store::{Attempt, Fingerprint, LedgerEntry, Receipt, RecordedAttempt},
+    store::{Attempt, Fingerprint, LedgerEntry, Receipt, RecordedAttempt, names},
 };
 
 /// The columns of [`event`], in order.
@@ -41,17 +35,6 @@ pub(super) const STREAM_BY_KEY: &str = "select category, id from streams where s
 
 /// How many names of streams a reader remembers before it forgets them all.
 const REMEMBERED_NAMES: usize = 64 * 1024;
-
-/// The published names: reading a known one makes no copy.
-static NAMES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    let published = CrmEvent::published().into_iter();
-    published
-        .filter_map(|published| match published.event_type.name {
-            Cow::Borrowed(name) => Some(name),
-            Cow::Owned(_) => None,
-        })
-        .collect()
-});
 
 /// Which stream a key stands for: it never changes.
 #[derive(Default)]
@@ -87,7 +70,7 @@ pub(super) fn event(
         event: NewEvent {
             effective_at: row.get::<_, Option<i64>>(4)?.map(Instant::from_micros),
             event_id: EventId(uuid(row, 5)?),
-            event_type: EventType { name: type_name(text(row, 6)?), version: row.get(7)? },
+            event_type: EventType { name: names::event_type(text(row, 6)?), version: row.get(7)? },
             cause: Cause {
                 actor: actor(row, 8)?,
                 on_behalf_of: optional_uuid(row, 10)?,
@@ -135,29 +118,15 @@ pub(super) fn attempt(row: &Row<'_>) -> Result<RecordedAttempt, Failure> {
     Ok(RecordedAttempt { number: number(row, 0)?, attempt })
 }
 
-fn type_name(name: &str) -> Cow<'static, str> {
-    NAMES.get(name).map_or_else(|| Cow::Owned(name.to_owned()), |known| Cow::Borrowed(*known))
-}
-
 /// The kind and the id, in two columns.
 fn actor(row: &Row<'_>, column: usize) -> Result<Actor, Failure> {
-    let kind = match text(row, column)? {
-        "user" => ActorKind::User,
-        "process" => ActorKind::Process,
-        "system" => ActorKind::System,
-        _ => return Err(Failure::damaged("an actor is of no known kind")),
-    };
+    let kind = names::actor_kind(text(row, column)?)
+        .ok_or_else(|| Failure::damaged("an actor is of no known kind"))?;
     Ok(Actor { kind, id: uuid(row, column + 1)? })
 }
 
 fn channel(name: &str) -> Result<Channel, Failure> {
-    Ok(match name {
-        "api" => Channel::Api,
-        "import" => Channel::Import,
-        "process" => Channel::Process,
-        "system" => Channel::System,
-        _ => return Err(Failure::damaged("a channel is not known")),
-    })
+    names::channel(name).ok_or_else(|| Failure::damaged("a channel is not known"))
 }
 
 fn category(row: &Row<'_>, column: usize) -> Result<Category, Failure> {

@@ -9,20 +9,17 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::{
-    Shared,
-    failure::Failure,
-    group::{AppendAnswers, Group, Request},
-    maintenance::Maintenance,
-    schema::OpenError,
-    statements::Statements,
+    failure::Failure, maintenance::Maintenance, schema::OpenError, statements::Statements,
 };
 use crate::store::{
     Clock, Head,
+    group::{AppendAnswers, Group, Request, Requests},
     sequencer::{Admission, LogState, Sequencer},
+    shared::{Shared, closed},
 };
 
-/// How many requests may wait; the next caller waits before it is let in.
-const QUEUE: usize = 4 * 1024;
+/// The most commands in one commit.
+const MAX_COMMANDS: usize = 1024;
 /// How many stream heads are remembered, at some 60 bytes each.
 const REMEMBERED_STREAMS: usize = 64 * 1024;
 /// How often a group is tried again when another process wrote in between.
@@ -35,8 +32,8 @@ pub(super) fn start(
     clock: Clock,
     maintenance: Maintenance,
     shared: Arc<Shared>,
-) -> Result<(mpsc::Sender<Request>, JoinHandle<Connection>), OpenError> {
-    let (requests, inbox) = mpsc::channel(QUEUE);
+) -> Result<(Requests, JoinHandle<Connection>), OpenError> {
+    let (requests, inbox) = Requests::new(Arc::clone(&shared));
     // Tried here once, so that a table that is not as it should be is an error of opening.
     drop(Statements::prepare(&connection)?);
     let work = move || {
@@ -63,7 +60,7 @@ impl Drop for End {
     fn drop(&mut self) {
         if !self.is_orderly {
             let failure = Failure::Broken("the writer of the event log has ended".into());
-            self.shared.stop_after(&failure, "the writer has ended");
+            failure.stop(&self.shared, "the writer has ended");
         }
     }
 }
@@ -79,17 +76,7 @@ struct Writer<'c> {
 impl Writer<'_> {
     fn run(mut self, mut inbox: mpsc::Receiver<Request>) {
         while let Some(first) = inbox.blocking_recv() {
-            let mut group = Group::default();
-            group.add(first);
-            while !group.is_full() {
-                let Ok(request) = inbox.try_recv() else { break };
-                group.add(request);
-            }
-            if group.is_last {
-                // Those that are in the queue are served, those that come later are refused.
-                inbox.close();
-            }
-            self.serve(group);
+            self.serve(Group::gather(first, &mut inbox, MAX_COMMANDS));
             if self.shared.stopped().is_some() {
                 break;
             }
@@ -108,7 +95,7 @@ impl Writer<'_> {
             }
             Err(failure) => {
                 self.statements.rollback();
-                self.shared.stop_after(&failure, "a write to the event log failed");
+                failure.stop(&self.shared, "a write to the event log failed");
                 group.refuse(&failure.to_store_error());
             }
         }
@@ -158,13 +145,13 @@ impl Writer<'_> {
             self.statements.flush_wal()
         });
         if let Err(failure) = outcome {
-            self.shared.stop_after(&failure, "the write-ahead log cannot be copied");
+            failure.stop(&self.shared, "the write-ahead log cannot be copied");
         }
     }
 
     fn refuse_the_rest(&self, mut inbox: mpsc::Receiver<Request>) {
         inbox.close();
-        let error = self.shared.stopped().unwrap_or_else(super::closed);
+        let error = self.shared.stopped().unwrap_or_else(closed);
         while let Some(request) = inbox.blocking_recv() {
             let mut group = Group::default();
             group.add(request);

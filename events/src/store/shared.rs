@@ -1,0 +1,112 @@
+//! What the writer of a store, its readers and those who wait have in common.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{Head, StoreError, tail::Tail};
+use crate::{
+    envelope::{Position, Recorded},
+    ids::LogId,
+};
+
+/// One store's.
+pub(crate) struct Shared {
+    pub(crate) log: LogId,
+    pub(crate) tail: Tail,
+    published: watch::Sender<Published>,
+    stopped: watch::Sender<Option<StoreError>>,
+}
+
+/// What may be seen.
+#[derive(Clone, Copy)]
+pub(crate) struct Published {
+    pub(crate) head: Head,
+    pub(crate) is_closed: bool,
+}
+
+impl Shared {
+    /// Of a log that ends at `head`.
+    pub(crate) fn new(log: LogId, head: Head) -> Self {
+        let (published, _) = watch::channel(Published { head, is_closed: false });
+        let (stopped, _) = watch::channel(None);
+        Self { log, published, stopped, tail: Tail::new(head.position) }
+    }
+
+    /// The writer of this store made the log longer.
+    pub(crate) fn publish(&self, head: Head, events: impl IntoIterator<Item = Arc<Recorded>>) {
+        self.tail.extend(events);
+        self.saw(head);
+    }
+
+    /// The log is at least that long.
+    pub(crate) fn saw(&self, head: Head) {
+        self.published.send_if_modified(|published| {
+            let is_longer = published.head.position < head.position;
+            if is_longer {
+                published.head = head;
+            }
+            is_longer
+        });
+    }
+
+    /// What may be seen now.
+    pub(crate) fn published(&self) -> Published {
+        *self.published.borrow()
+    }
+
+    /// Where the log ends, as far as this store knows.
+    pub(crate) fn open_head(&self) -> Result<Head, StoreError> {
+        let published = self.published();
+        if published.is_closed { Err(closed()) } else { Ok(published.head) }
+    }
+
+    /// Follows what may be seen.
+    pub(crate) fn watch(&self) -> watch::Receiver<Published> {
+        self.published.subscribe()
+    }
+
+    /// Waits until the log is longer than `beyond`, or the store is closed.
+    pub(crate) async fn wait(&self, beyond: Position) {
+        let longer = |now: &Published| now.head.position > beyond || now.is_closed;
+        // The sender lives here: it cannot be gone.
+        self.watch().wait_for(longer).await.ok();
+    }
+
+    /// Nothing is shown any more.
+    pub(crate) fn close(&self) {
+        self.published.send_modify(|published| published.is_closed = true);
+    }
+
+    /// Why the writer stopped, if it did.
+    pub(crate) fn stopped(&self) -> Option<StoreError> {
+        self.stopped.borrow().clone()
+    }
+
+    /// What is not part of the log itself is not told by a writer that has failed: nobody knows
+    /// what will be there after a restart.
+    pub(crate) fn intact(&self) -> Result<(), StoreError> {
+        self.stopped().map_or(Ok(()), Err)
+    }
+
+    /// Stops the writer for good.
+    pub(crate) fn stop(&self, error: StoreError) {
+        self.stopped.send_if_modified(|stopped| {
+            let first = stopped.is_none();
+            stopped.get_or_insert(error);
+            first
+        });
+    }
+
+    /// Waits until the writer stops, and says why.
+    pub(crate) async fn failed(&self) -> StoreError {
+        let mut stopped = self.stopped.subscribe();
+        let error = stopped.wait_for(Option::is_some).await;
+        error.ok().and_then(|error| error.clone()).unwrap_or_else(closed)
+    }
+}
+
+/// What is said once the log was shut down.
+pub(crate) fn closed() -> StoreError {
+    StoreError::Unavailable("the event log is closed".into())
+}
