@@ -33,12 +33,23 @@ impl Database {
     /// At most so many connections, made when they are needed.
     #[must_use]
     pub fn new(server: &Server, schema: &str, connections: u32) -> Self {
+        Self::tuned(server, schema, connections, &[])
+    }
+
+    /// The same, with settings of the server for its sessions.
+    #[must_use]
+    pub fn tuned(
+        server: &Server,
+        schema: &str,
+        connections: u32,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
             // A connection that broke is noticed by whoever uses it, and is closed then.
             .test_before_acquire(false)
-            .connect_lazy_with(server.options(schema));
+            .connect_lazy_with(server.options(schema).options(settings.iter().copied()));
         Self { pool, server: server.clone() }
     }
 

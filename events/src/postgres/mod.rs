@@ -10,10 +10,12 @@ mod session;
 mod settings;
 
 pub use database::{Database, Work};
+pub(crate) use lease::LEASES;
 pub use lease::{Lease, TERM, while_held};
 pub use server::{Server, Wire};
 pub use session::Session;
 pub use settings::check_settings;
+pub(crate) use settings::unsafe_settings;
 
 use std::sync::Arc;
 

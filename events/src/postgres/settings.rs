@@ -20,6 +20,13 @@ pub async fn check_settings(database: &Database) -> Result<Vec<String>, Postgres
     if refused.is_empty() { Ok(unwise) } else { Err(server.refused(refused.join("; "))) }
 }
 
+/// Why what is committed in this session could be lost, if so.
+pub(crate) async fn unsafe_settings(
+    connection: &mut PgConnection,
+) -> Result<Vec<String>, sqlx::Error> {
+    Ok(ask(connection).await?.refused)
+}
+
 #[derive(Debug, Default)]
 struct Settings {
     refused: Vec<String>,

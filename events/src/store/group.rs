@@ -142,6 +142,11 @@ impl Group {
         }
     }
 
+    /// Whether there is nothing to write, and no refusal to find out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.appends.is_empty() && self.attempts.is_empty() && self.checkpoints.is_empty()
+    }
+
     fn is_full(&self, most: usize) -> bool {
         let commands = self.appends.len() + self.attempts.len() + self.checkpoints.len();
         self.is_last || commands >= most || self.bytes >= MAX_BYTES

@@ -12,6 +12,7 @@ pub mod contract;
 mod group;
 pub mod memory;
 mod names;
+pub mod postgres;
 mod sequencer;
 mod shared;
 pub mod sqlite;

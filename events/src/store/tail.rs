@@ -30,22 +30,29 @@ impl Tail {
         Self(RwLock::new(Events { after: head, events: VecDeque::new(), bytes: 0 }))
     }
 
-    /// The log became longer. After a hole, because someone else wrote, it starts afresh.
+    /// The log became longer. After a hole, because someone else wrote, it starts afresh. What is
+    /// there already, because someone read it meanwhile, stays.
     pub(crate) fn extend(&self, events: impl IntoIterator<Item = Arc<Recorded>>) {
         let mut tail = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for event in events {
-            if event.position.0 != tail.after.0 + tail.events.len() as u64 + 1 {
+            if event.position.0 > tail.end() + 1 {
                 tail.after = Position(event.position.0.saturating_sub(1));
                 tail.events.clear();
                 tail.bytes = 0;
             }
-            tail.bytes += size(&event);
-            tail.events.push_back(event);
+            tail.push(event);
         }
-        while tail.events.len() > MAX_EVENTS || tail.bytes > MAX_BYTES {
-            let Some(first) = tail.events.pop_front() else { break };
-            tail.bytes -= size(&first);
-            tail.after = first.position;
+        tail.shrink();
+    }
+
+    /// These were read, in order: what follows on the tail's end is kept.
+    pub(crate) fn extend_by_reading(&self, events: &[Arc<Recorded>]) {
+        let mut tail = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if events.first().is_some_and(|first| first.position.0 <= tail.end() + 1) {
+            for event in events {
+                tail.push(Arc::clone(event));
+            }
+            tail.shrink();
         }
     }
 
@@ -55,6 +62,28 @@ impl Tail {
         let skip = after.0.checked_sub(tail.after.0)?;
         let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(tail.events.len());
         Some(tail.events.range(skip..).take(limit).cloned().collect())
+    }
+}
+
+impl Events {
+    /// The last position.
+    fn end(&self) -> u64 {
+        self.after.0 + self.events.len() as u64
+    }
+
+    fn push(&mut self, event: Arc<Recorded>) {
+        if event.position.0 == self.end() + 1 {
+            self.bytes += size(&event);
+            self.events.push_back(event);
+        }
+    }
+
+    fn shrink(&mut self) {
+        while self.events.len() > MAX_EVENTS || self.bytes > MAX_BYTES {
+            let Some(first) = self.events.pop_front() else { break };
+            self.bytes -= size(&first);
+            self.after = first.position;
+        }
     }
 }
 

@@ -73,3 +73,18 @@ fn after_a_hole_the_tail_starts_afresh() {
     assert_eq!(read(&tail, 1, 10), None);
     assert_eq!(read(&tail, 4, 10), Some(vec![5, 6]));
 }
+
+#[test]
+fn what_was_read_is_kept_where_it_follows_on_the_end() {
+    let tail = Tail::new(Position(2));
+    tail.extend([recorded(3, 1)]);
+    tail.extend_by_reading(&[recorded(1, 1), recorded(2, 1)]);
+    tail.extend_by_reading(&[recorded(6, 1)]);
+    tail.extend_by_reading(&[]);
+    assert_eq!(read(&tail, 2, 10), Some(vec![3]));
+    tail.extend_by_reading(&[recorded(2, 1), recorded(3, 1), recorded(4, 1), recorded(5, 1)]);
+    assert_eq!(read(&tail, 2, 10), Some(vec![3, 4, 5]));
+    // What this process wrote may have been read before it is shown.
+    tail.extend([recorded(5, 1), recorded(6, 1)]);
+    assert_eq!(read(&tail, 2, 10), Some(vec![3, 4, 5, 6]));
+}

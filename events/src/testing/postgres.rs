@@ -15,18 +15,21 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
+    /// Whether a server is named by `ANNALS_TEST_POSTGRES`. If not, the test counts as skipped.
+    #[must_use]
+    pub fn is_there(test: &str) -> bool {
+        address(test).is_some()
+    }
+
     /// A new one on the server named by `ANNALS_TEST_POSTGRES`, whose login may create databases.
     /// None, and the test counts as skipped, where no server is named.
     ///
     /// # Panics
     /// When the server that is named does not work.
-    #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment alone")]
+    #[expect(clippy::disallowed_methods, reason = "a database must not be there yet")]
     #[must_use]
     pub fn new(test: &str) -> Option<Self> {
-        let Ok(url) = std::env::var("ANNALS_TEST_POSTGRES") else {
-            skipped(test, "no PostgreSQL server is named by ANNALS_TEST_POSTGRES");
-            return None;
-        };
+        let url = address(test)?;
         let admin = Server::parse(&url, Wire::Tls).expect("ANNALS_TEST_POSTGRES is an address");
         let name = format!("annals_test_{}", Uuid::new_v4().simple());
         execute(&admin, format!("create database {name}"));
@@ -56,6 +59,15 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         execute(&self.admin, format!("drop database if exists {} with (force)", self.name));
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment alone")]
+fn address(test: &str) -> Option<String> {
+    let url = std::env::var("ANNALS_TEST_POSTGRES").ok();
+    if url.is_none() {
+        skipped(test, "no PostgreSQL server is named by ANNALS_TEST_POSTGRES");
+    }
+    url
 }
 
 /// Runs a statement, also where an async runtime is at work already.

@@ -1,0 +1,262 @@
+//! The log in a PostgreSQL database that several processes share.
+//!
+//! Each process has one task that writes, over a connection of its own, and commits in groups. Two
+//! processes meet at the head row, which every commit moves by compare-and-set: positions are dense,
+//! and their order is the order of commits. Whoever loses the race looks again and judges again.
+
+mod commit;
+mod failure;
+mod link;
+mod push;
+mod reader;
+mod rows;
+mod schema;
+mod watcher;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinHandle;
+
+use self::{
+    link::Link,
+    reader::Reader,
+    schema::{Opened, Wanted},
+    watcher::Watcher,
+};
+use super::{
+    Answer, Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Head,
+    LedgerEntry, RecordedAttempt, StoreError, StreamReader, group::Requests, shared::Shared,
+};
+use crate::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, LogId, StreamName},
+    postgres::{Database, LOG_SCHEMA, PostgresError, Server, check_settings},
+};
+
+/// What is set for every session that reads. The tables grow faster than their statistics: a plan
+/// that was made for an empty table must not be kept, and no page is read by way of the whole table.
+const READING: [(&str, &str); 2] =
+    [("enable_seqscan", "off"), ("plan_cache_mode", "force_custom_plan")];
+
+/// How a log is opened.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// The id of the log, if it is made now. A log that is there keeps its own.
+    pub log_id: LogId,
+    /// Where `recorded_at` comes from.
+    pub clock: Clock,
+    /// How many connections read, at least two. One more writes.
+    pub connections: u32,
+    /// Whether a log that is missing is made.
+    pub may_create: bool,
+}
+
+/// The log in a database.
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    requests: Requests,
+    reader: Reader,
+    watcher: Watcher,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    warnings: Vec<String>,
+}
+
+impl PostgresStore {
+    /// Opens the log in the database that `server` names, or makes it.
+    ///
+    /// # Errors
+    /// When the server is not to be had or would lose what it acknowledged, when the schema is not
+    /// a log of this product, is newer than this build or damaged, and when it is missing and may
+    /// not be made. Nothing is written then.
+    pub async fn open(server: &Server, options: PostgresOptions) -> Result<Self, PostgresError> {
+        let database = Database::tuned(server, LOG_SCHEMA, options.connections.max(2), &READING);
+        let opened = Self::open_in(&database, options).await;
+        if opened.is_err() {
+            database.close().await;
+        }
+        opened
+    }
+
+    async fn open_in(database: &Database, options: PostgresOptions) -> Result<Self, PostgresError> {
+        let PostgresOptions { log_id, clock, may_create, .. } = options;
+        let server = database.server().clone();
+        let warnings = check_settings(database).await?;
+        let wanted = Wanted { log: log_id, may_create, import: None };
+        let Opened { log, state } = schema::open(database, wanted).await?;
+        let link = Link::open(&server, None).await.map_err(|failure| PostgresError::Failed {
+            server: Arc::clone(server.shown()),
+            why: StoreError::from(failure).to_string().into(),
+        })?;
+        let shared = Arc::new(Shared::new(log, state.head));
+        let reader = Reader::new(database.clone(), Arc::clone(&shared));
+        let watcher = Watcher::start(reader.clone(), Arc::clone(&shared));
+        let (requests, writer) = writer::start(server, link, state, clock, Arc::clone(&shared));
+        let writer = Mutex::new(Some(writer));
+        Ok(Self { shared, requests, reader, watcher, writer, warnings })
+    }
+
+    /// What is unwise about the server, though nothing is lost by it.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The database, connected to the schema of the log: a place for [`Lease`]s.
+    ///
+    /// [`Lease`]: crate::postgres::Lease
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        self.reader.database()
+    }
+
+    /// Commits what has been asked so far, answers it, and disconnects. Whatever is asked later is
+    /// refused.
+    pub async fn shutdown(&self) {
+        self.requests.close().await;
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // A writer that panicked has ended, too.
+            writer.await.ok();
+        }
+        self.shared.close();
+        self.database().close().await;
+    }
+
+    /// Waits until the writer stops for good because acknowledged events are lost or what is stored
+    /// cannot be read, and says why. A database that is merely away is no such reason.
+    pub async fn failed(&self) -> StoreError {
+        self.shared.failed().await
+    }
+
+    /// Where the log ends, as the database says.
+    async fn ask_head(&self) -> Result<Head, StoreError> {
+        self.shared.open_head()?;
+        Ok(self.reader.head().await?)
+    }
+
+    async fn read_on(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        let head = self.shared.open_head()?.position;
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        // A short page is only given where the log ends as far as this process has heard.
+        let is_whole = |events: &Vec<Arc<Recorded>>| {
+            events.len() == limit || events.last().is_some_and(|last| last.position >= head)
+        };
+        if let Some(events) = self.shared.tail.read(after, limit).filter(is_whole) {
+            return Ok(events);
+        }
+        let events = self.reader.log(after, head, limit).await?;
+        self.shared.tail.extend_by_reading(&events);
+        if let Some(last) = events.last() {
+            self.shared.saw(Head { position: last.position, recorded_at: last.recorded_at });
+        }
+        Ok(events)
+    }
+}
+
+impl StreamReader for PostgresStore {
+    fn log_id(&self) -> LogId {
+        self.shared.log
+    }
+
+    fn head(&self) -> Answer<'_, Result<Head, StoreError>> {
+        Box::pin(self.ask_head())
+    }
+
+    fn read_stream(
+        &self,
+        stream: StreamName,
+        after: Version,
+        limit: usize,
+    ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
+        Box::pin(async move {
+            self.shared.open_head()?;
+            Ok(self.reader.stream(stream, after, limit).await?)
+        })
+    }
+}
+
+impl EventStore for PostgresStore {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Result<Appended, AppendError>>> {
+        Box::pin(self.requests.append(batch))
+    }
+
+    fn lookup(
+        &self,
+        commands: Vec<CommandId>,
+    ) -> Answer<'_, Result<Vec<Option<LedgerEntry>>, StoreError>> {
+        Box::pin(async move {
+            self.shared.intact()?;
+            Ok(self.reader.ledger(commands).await?)
+        })
+    }
+
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>> {
+        Box::pin(self.requests.record_attempts(attempts))
+    }
+
+    fn attempts(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Answer<'_, Result<Vec<RecordedAttempt>, StoreError>> {
+        Box::pin(async move {
+            self.shared.intact()?;
+            Ok(self.reader.attempts(after, limit).await?)
+        })
+    }
+
+    fn checkpoint(&self, name: &'static str) -> Answer<'_, Result<Position, StoreError>> {
+        Box::pin(async move {
+            self.shared.intact()?;
+            Ok(self.reader.checkpoint(name).await?)
+        })
+    }
+
+    fn save_checkpoint(
+        &self,
+        name: &'static str,
+        position: Position,
+    ) -> Answer<'_, Result<(), StoreError>> {
+        Box::pin(self.requests.save_checkpoint(name, position))
+    }
+}
+
+impl EventFeed for PostgresStore {
+    fn feed_head(&self) -> Answer<'_, Result<Head, StoreError>> {
+        self.head()
+    }
+
+    fn read(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
+        Box::pin(self.read_on(after, limit))
+    }
+
+    fn wait(&self, beyond: Position) -> Answer<'_, ()> {
+        Box::pin(self.watcher.wait(beyond))
+    }
+
+    fn position_at(&self, instant: Instant) -> Answer<'_, Result<Position, StoreError>> {
+        Box::pin(async move {
+            self.shared.open_head()?;
+            Ok(self.reader.position_at(instant).await?)
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "laws_tests.rs"]
+mod laws;

@@ -1,0 +1,130 @@
+//! A group of requests as the arguments of the function `append`.
+
+use sqlx::{
+    Postgres,
+    postgres::{PgArguments, PgBindIterExt as _},
+    query::QueryScalar,
+};
+
+use super::schema::sql;
+use crate::{
+    envelope::Instant,
+    ids::CommandId,
+    store::{
+        Attempt,
+        group::Group,
+        sequencer::{Admission, StreamChange},
+    },
+};
+
+type Append<'q> = QueryScalar<'q, Postgres, String, PgArguments>;
+
+const APPEND: &str = "select append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+    $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, \
+    $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49)";
+
+/// The call that writes an admission, unless one of the `unknown` commands is in the ledger.
+pub(super) fn append<'q>(
+    admission: &'q Admission,
+    group: &'q Group,
+    unknown: &'q [CommandId],
+) -> Append<'q> {
+    let query =
+        sqlx::query_scalar(APPEND).bind(unknown.iter().map(|command| command.0).bind_iter());
+    let query = head(query, admission);
+    let query = streams(query, admission);
+    let query = events(query, admission);
+    let query = ledger(query, admission);
+    let query = attempts(query, &group.attempts);
+    checkpoints(query, group)
+}
+
+fn head<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
+    let Admission { before, after, .. } = admission;
+    query
+        .bind(before.head.position.sql())
+        .bind(before.head.recorded_at.micros())
+        .bind(sql(before.turn))
+        .bind(after.head.position.sql())
+        .bind(after.head.recorded_at.micros())
+        .bind(sql(after.streams))
+        .bind(sql(after.attempts))
+        .bind(sql(after.turn))
+}
+
+fn streams<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
+    let new = || admission.streams.iter().filter(|change| change.is_new);
+    let longer = || admission.streams.iter().filter(|change| !change.is_new);
+    let key = |change: &StreamChange| sql(change.head.key.0);
+    let version = |change: &StreamChange| sql(change.head.version.0);
+    query
+        .bind(new().map(key).bind_iter())
+        .bind(new().map(version).bind_iter())
+        .bind(new().map(|change| change.name.id).bind_iter())
+        .bind(new().map(|change| change.name.category.name()).bind_iter())
+        .bind(longer().map(key).bind_iter())
+        .bind(longer().map(version).bind_iter())
+}
+
+fn events<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
+    let recorded = || admission.events.iter().map(|(_, recorded)| &**recorded);
+    let events = || recorded().map(|recorded| &recorded.event);
+    let causes = || events().map(|event| &event.cause);
+    query
+        .bind(admission.events.iter().map(|(key, _)| sql(key.0)).bind_iter())
+        .bind(recorded().map(|recorded| sql(recorded.version.0)).bind_iter())
+        .bind(events().map(|event| event.effective_at.map(Instant::micros)).bind_iter())
+        .bind(events().map(|event| i32::from(event.event_type.version)).bind_iter())
+        .bind(events().map(|event| event.event_id.0).bind_iter())
+        .bind(causes().map(|cause| cause.actor.id).bind_iter())
+        .bind(causes().map(|cause| cause.on_behalf_of).bind_iter())
+        .bind(causes().map(|cause| cause.command_id.0).bind_iter())
+        .bind(causes().map(|cause| cause.causation_id).bind_iter())
+        .bind(causes().map(|cause| cause.correlation_id).bind_iter())
+        .bind(events().map(|event| &*event.event_type.name).bind_iter())
+        .bind(causes().map(|cause| cause.actor.kind.name()).bind_iter())
+        .bind(causes().map(|cause| cause.channel.name()).bind_iter())
+        .bind(events().map(|event| &event.payload_sha256[..]).bind_iter())
+        .bind(recorded().map(|recorded| &recorded.leaf.0[..]).bind_iter())
+        .bind(events().map(|event| &event.payload[..]).bind_iter())
+}
+
+fn ledger<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
+    let entries = || admission.ledger.iter().map(|(_, entry)| entry);
+    let receipts = || entries().map(|entry| entry.receipt);
+    query
+        .bind(entries().map(|entry| entry.command_id.0).bind_iter())
+        .bind(admission.ledger.iter().map(|(key, _)| sql(key.0)).bind_iter())
+        .bind(receipts().map(|receipt| sql(receipt.version.0)).bind_iter())
+        .bind(receipts().map(|receipt| receipt.position.sql()).bind_iter())
+        .bind(
+            receipts().map(|receipt| i32::try_from(receipt.events).unwrap_or(i32::MAX)).bind_iter(),
+        )
+        .bind(entries().map(|entry| entry.actor.id).bind_iter())
+        .bind(entries().map(|entry| entry.actor.kind.name()).bind_iter())
+        .bind(entries().map(|entry| &entry.fingerprint.0[..]).bind_iter())
+}
+
+fn attempts<'q>(query: Append<'q>, attempts: &'q [Attempt]) -> Append<'q> {
+    let all = || attempts.iter();
+    query
+        .bind(all().map(|attempt| attempt.at.micros()).bind_iter())
+        .bind(all().map(|attempt| attempt.actor.kind.name()).bind_iter())
+        .bind(all().map(|attempt| attempt.actor.id).bind_iter())
+        .bind(all().map(|attempt| attempt.command_id.0).bind_iter())
+        .bind(all().map(|attempt| storable(&attempt.command)).bind_iter())
+        .bind(all().map(|attempt| attempt.stream.map(|stream| stream.category.name())).bind_iter())
+        .bind(all().map(|attempt| attempt.stream.map(|stream| stream.id)).bind_iter())
+        .bind(all().map(|attempt| storable(&attempt.code)).bind_iter())
+}
+
+fn checkpoints<'q>(query: Append<'q>, group: &'q Group) -> Append<'q> {
+    query
+        .bind(group.checkpoints.iter().map(|(name, _)| *name).bind_iter())
+        .bind(group.checkpoints.iter().map(|(_, position)| position.sql()).bind_iter())
+}
+
+/// PostgreSQL has no text with a zero in it. One refused command must not fail its neighbours.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,227 @@
+//! Questions to the log, each of them one statement on a pooled connection.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use quick_cache::sync::Cache;
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
+
+use super::{
+    commit::went_backwards,
+    failure::Failure,
+    rows::{self, event_columns, ledger_columns},
+    schema::{self, sql},
+};
+use crate::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, StreamName},
+    postgres::Database,
+    store::{Head, LedgerEntry, RecordedAttempt, shared::Shared},
+};
+
+/// How many names of streams are remembered, at some 40 bytes each.
+const REMEMBERED_NAMES: usize = 256 * 1024;
+
+/// The reading half of the store.
+#[derive(Clone)]
+pub(super) struct Reader {
+    database: Database,
+    shared: Arc<Shared>,
+    /// Which stream a key stands for: it never changes.
+    names: Arc<Cache<i64, StreamName>>,
+}
+
+impl Reader {
+    pub(super) fn new(database: Database, shared: Arc<Shared>) -> Self {
+        Self { database, shared, names: Arc::new(Cache::new(REMEMBERED_NAMES)) }
+    }
+
+    pub(super) const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Where the log ends, now. Wakes those who wait for it.
+    pub(super) async fn head(&self) -> Result<Head, Failure> {
+        // Whoever showed this saw it in the database before this question was asked.
+        let seen = self.shared.published().head.position;
+        let state = self.database.run(|connection| Box::pin(schema::state(connection)));
+        let head = state.await?.head;
+        if head.position < seen {
+            let failure = Failure::Damaged(went_backwards(seen, head.position).into());
+            self.shared.stop(failure.clone().into());
+            return Err(failure);
+        }
+        self.shared.saw(head);
+        Ok(head)
+    }
+
+    /// At most `limit` events after `after`; `head` is known to be there.
+    pub(super) async fn log(
+        &self,
+        after: Position,
+        head: Position,
+        limit: usize,
+    ) -> Result<Vec<Arc<Recorded>>, Failure> {
+        let query = sqlx::query(concat!(
+            "select ",
+            event_columns!(),
+            " from events where position > $1 order by position limit $2"
+        ));
+        let query = query.bind(after.sql()).bind(sql(limit as u64));
+        let events = self.events(query).await?;
+        let dense = follow(after.0, events.iter().map(|event| event.position.0));
+        let whole =
+            events.len() == limit || events.last().map_or(after, |last| last.position) >= head;
+        if dense && whole { Ok(events) } else { Err(Failure::damaged("a position is missing")) }
+    }
+
+    /// At most `limit` events of a stream after `after`.
+    pub(super) async fn stream(
+        &self,
+        stream: StreamName,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<Arc<Recorded>>, Failure> {
+        let query = sqlx::query(concat!(
+            "select ",
+            event_columns!(),
+            " from events where stream_key = \
+             (select stream_key from streams where id = $1 and category = $2) \
+             and version > $3 order by version limit $4"
+        ));
+        let query = query
+            .bind(stream.id)
+            .bind(stream.category.name())
+            .bind(sql(after.0))
+            .bind(sql(limit as u64));
+        let events = self.events(query).await?;
+        if follow(after.0, events.iter().map(|event| event.version.0)) {
+            Ok(events)
+        } else {
+            Err(Failure::damaged("a version is missing"))
+        }
+    }
+
+    /// Runs a question for [`event_columns`], and names the streams of what it finds.
+    async fn events(&self, query: Query) -> Result<Vec<Arc<Recorded>>, Failure> {
+        let remembered = Arc::clone(&self.names);
+        let found = self.database.run(move |connection| {
+            Box::pin(async move {
+                let rows = query.fetch_all(&mut *connection).await?;
+                let names = name_streams(connection, &rows, &remembered).await;
+                // Decoded here, in the task, and not where somebody waits for it.
+                Ok(names.and_then(|names| decode(&rows, &names)))
+            })
+        });
+        found.await?
+    }
+
+    /// The ledger's lines of these commands.
+    pub(super) async fn ledger(
+        &self,
+        commands: Vec<CommandId>,
+    ) -> Result<Vec<Option<LedgerEntry>>, Failure> {
+        let ids: Vec<_> = commands.iter().map(|command| command.0).collect();
+        let query = sqlx::query(concat!(ledger_columns!(), " where c.command_id = any ($1)"));
+        let mut found = HashMap::with_capacity(ids.len());
+        for row in self.rows(query.bind(ids)).await? {
+            let entry = rows::ledger_entry(&row)?;
+            found.insert(entry.command_id, entry);
+        }
+        Ok(commands.iter().map(|command| found.get(command).copied()).collect())
+    }
+
+    /// At most `limit` attempts after number `after`.
+    pub(super) async fn attempts(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedAttempt>, Failure> {
+        let query = sqlx::query(
+            "select number, at, actor_kind, actor_id, command_id, command, category, stream_id, \
+             code from attempts where number > $1 order by number limit $2",
+        );
+        let rows = self.rows(query.bind(sql(after)).bind(sql(limit as u64))).await?;
+        rows.iter().map(rows::attempt).collect()
+    }
+
+    /// Where a process manager stands.
+    pub(super) async fn checkpoint(&self, name: &'static str) -> Result<Position, Failure> {
+        let found: Option<i64> = self
+            .database
+            .run(move |connection| {
+                let sql = "select position from process_checkpoints where name = $1";
+                Box::pin(sqlx::query_scalar(sql).bind(name).fetch_optional(connection))
+            })
+            .await?;
+        Ok(found.map_or(Position::START, Position::from_sql))
+    }
+
+    /// The last position that was recorded at or before `instant`.
+    pub(super) async fn position_at(&self, instant: Instant) -> Result<Position, Failure> {
+        let found: Option<i64> = self
+            .database
+            .run(move |connection| {
+                let sql = "select position_at($1, position) from log_head";
+                Box::pin(sqlx::query_scalar(sql).bind(instant.micros()).fetch_one(connection))
+            })
+            .await?;
+        found.map(Position::from_sql).ok_or_else(|| Failure::damaged("a position is missing"))
+    }
+
+    async fn rows(&self, query: Query) -> Result<Vec<PgRow>, Failure> {
+        Ok(self.database.run(|connection| Box::pin(query.fetch_all(connection))).await?)
+    }
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+/// Whether these are the numbers after `after`, each and in order.
+fn follow(after: u64, numbers: impl Iterator<Item = u64>) -> bool {
+    (1..).zip(numbers).all(|(nth, number)| number.checked_sub(after) == Some(nth))
+}
+
+/// The names of the streams of some events: what is not remembered is asked for at once.
+async fn name_streams(
+    connection: &mut PgConnection,
+    events: &[PgRow],
+    remembered: &Cache<i64, StreamName>,
+) -> Result<HashMap<i64, StreamName>, Failure> {
+    let mut names = HashMap::new();
+    let mut missing = HashSet::new();
+    for event in events {
+        let key = rows::stream_key(event)?;
+        if names.contains_key(&key) || missing.contains(&key) {
+            continue;
+        }
+        if let Some(name) = remembered.get(&key) {
+            names.insert(key, name);
+        } else {
+            missing.insert(key);
+        }
+    }
+    if !missing.is_empty() {
+        let missing: Vec<i64> = missing.into_iter().collect();
+        let sql = "select category, id, stream_key from streams where stream_key = any ($1)";
+        for row in sqlx::query(sql).bind(missing).fetch_all(connection).await? {
+            let (key, name) = (row.try_get(2)?, rows::stream_name(&row, 0)?);
+            remembered.insert(key, name);
+            names.insert(key, name);
+        }
+    }
+    Ok(names)
+}
+
+fn decode(
+    events: &[PgRow],
+    names: &HashMap<i64, StreamName>,
+) -> Result<Vec<Arc<Recorded>>, Failure> {
+    let decode = |row: &PgRow| {
+        let name = names.get(&rows::stream_key(row)?);
+        let name = name.ok_or_else(|| Failure::damaged("an event is in no stream"))?;
+        Ok(Arc::new(rows::event(row, *name)?))
+    };
+    events.iter().map(decode).collect()
+}
