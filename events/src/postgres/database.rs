@@ -9,7 +9,7 @@ use std::{panic::AssertUnwindSafe, pin::Pin, time::Duration};
 
 use futures_util::FutureExt;
 use sqlx::{
-    Executor, PgConnection, PgPool,
+    Connection as _, Executor, PgConnection, PgPool,
     pool::PoolConnection,
     postgres::{PgPoolOptions, Postgres},
 };
@@ -18,6 +18,9 @@ use super::{PostgresError, Server};
 
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a connection is trusted without having been used.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// A piece of work on a connection.
 pub type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
@@ -47,8 +50,17 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
-            // A connection that broke is noticed by whoever uses it, and is closed then.
+            // One that broke while it was idle is replaced; one that breaks in use is noticed by
+            // whoever uses it, and is closed then.
             .test_before_acquire(false)
+            .before_acquire(|connection, since| {
+                Box::pin(async move {
+                    if since.idle_for > IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(server.options(schema).options(settings.iter().copied()));
         Self { pool, server: server.clone() }
     }

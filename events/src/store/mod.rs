@@ -17,6 +17,8 @@ mod sequencer;
 mod shared;
 pub mod sqlite;
 mod tail;
+#[cfg(test)]
+mod testing;
 
 /// Says what time it is. The only way a store learns it.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -227,7 +229,8 @@ pub trait EventFeed: Send + Sync {
     fn feed_head(&self) -> Answer<'_, Result<Head, StoreError>>;
 
     /// At most `limit` events after `after`, in order and without holes; fewer only where the log
-    /// ends.
+    /// ends, as far as this process has heard. What other processes appended it hears by asking for
+    /// the head and by waiting.
     fn read(
         &self,
         after: Position,

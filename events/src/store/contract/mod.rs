@@ -359,6 +359,7 @@ macro_rules! ledger_laws {
                 the_same_command_twice_in_a_batch_is_stored_once,
                 another_body_of_the_same_id_in_a_batch_is_refused,
                 a_refused_command_is_not_remembered,
+                a_command_that_lost_a_race_is_remembered_once_it_was_stored,
                 a_command_refused_in_a_batch_is_judged_afresh_in_the_same_batch,
                 a_command_without_events_is_remembered,
                 a_command_without_events_must_expect_the_right_version,

@@ -120,6 +120,42 @@ pub async fn a_refused_command_is_not_remembered<S: Subject>() {
     assert_eq!(log.stored(log.says("try", stream, 1, &["x"])).await.version, Version(2));
 }
 
+/// Of two that race, the one that loses is tried again; from then on both are remembered.
+pub async fn a_command_that_lost_a_race_is_remembered_once_it_was_stored<S: Subject>() {
+    let log = Log::<S>::fresh().await;
+    let stream = log.stream_of("a", 1).await;
+    let rivals = ["left", "right"].map(|name| log.says(name, stream, 1, &[name]));
+    let racing = rivals.clone().map(|rival| {
+        let store = log.store();
+        tokio::spawn(async move { store.append(vec![rival]).await.remove(0) })
+    });
+    let mut receipts = Vec::new();
+    for (rival, racing) in rivals.iter().zip(racing) {
+        receipts.push(match good(racing.await) {
+            Ok(appended) => Some(appended.receipt()),
+            lost => {
+                assert_conflict(&lost, 2);
+                assert_eq!(good(log.store().lookup(vec![rival.command_id]).await), [None]);
+                None
+            }
+        });
+    }
+    assert_eq!(receipts.iter().flatten().count(), 1, "one of them wins");
+    for (rival, receipt) in rivals.into_iter().zip(receipts) {
+        let mut again = rival.clone();
+        again.expected = Version(2);
+        let receipt = match receipt {
+            Some(receipt) => receipt,
+            None => log.stored(again.clone()).await,
+        };
+        // As it was sent first, and as it was stored in the end.
+        for repeat in [rival, again] {
+            assert_eq!(good(log.append(repeat).await), Appended::AlreadyStored(receipt));
+        }
+    }
+    assert_eq!(log.read_stream(stream).await.len(), 3);
+}
+
 /// Only what was accepted is joined.
 pub async fn a_command_refused_in_a_batch_is_judged_afresh_in_the_same_batch<S: Subject>() {
     let log = Log::<S>::fresh().await;

@@ -57,10 +57,12 @@ impl Link {
     /// Connects. The session of an earlier connection is ended first, if it is still there: what
     /// it was doing is done by then, or will never be.
     pub(super) async fn open(server: &Server, before: Option<Backend>) -> Result<Self, Failure> {
-        // The tables grow faster than their statistics: the writer only ever looks up by key.
+        // The tables grow faster than their statistics: the writer only ever looks up by key. What
+        // is forbidden counts as dear, and what is dear would be compiled first.
         let options = server.options(LOG_SCHEMA).application_name("annals-log-writer").options([
             ("lock_timeout", "2s"),
             ("work_mem", "32MB"),
+            ("jit", "off"),
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),

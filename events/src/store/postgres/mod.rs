@@ -36,8 +36,9 @@ use crate::{
 
 /// What is set for every session that reads. The tables grow faster than their statistics: a plan
 /// that was made for an empty table must not be kept, and no page is read by way of the whole table.
-const READING: [(&str, &str); 2] =
-    [("enable_seqscan", "off"), ("plan_cache_mode", "force_custom_plan")];
+/// What is forbidden counts as dear, and what is dear would be compiled first.
+const READING: [(&str, &str); 3] =
+    [("enable_seqscan", "off"), ("plan_cache_mode", "force_custom_plan"), ("jit", "off")];
 
 /// How a log is opened.
 #[derive(Clone)]
@@ -260,3 +261,24 @@ impl EventFeed for PostgresStore {
 #[cfg(test)]
 #[path = "laws_tests.rs"]
 mod laws;
+
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod opening;
+
+#[cfg(test)]
+#[path = "rivals_tests.rs"]
+mod rivals;
+
+#[cfg(test)]
+#[path = "gap_tests.rs"]
+mod gaps;
+
+#[cfg(test)]
+#[path = "faults_tests.rs"]
+mod faults;

@@ -154,6 +154,7 @@ impl Writer {
         loop {
             match self.connect_once().await {
                 Ok(link) => {
+                    tracing::info!("the event log is reached again");
                     self.is_away = false;
                     return Ok(link);
                 }

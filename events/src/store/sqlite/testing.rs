@@ -1,74 +1,33 @@
-//! What the tests of the SQLite store have in common.
+//! How the tests of the SQLite store open one.
 
 use std::{path::Path, sync::Arc};
 
-use uuid::Uuid;
-
 use super::{OpenError, OpenOptions, SqliteStore};
+pub(super) use crate::store::testing::{append, clock};
 use crate::{
-    envelope::{Instant, Position, Recorded, Version},
-    evidence::leaf,
-    ids::{Category, CommandId, LogId, StreamName},
+    envelope::Recorded,
     store::{
-        Append, AppendError, Appended, Clock, EventFeed as _, EventStore as _, Fingerprint,
-        StreamReader as _,
-        contract::{ACTOR, MORNING, event, good},
+        AppendError, Appended,
+        testing::{self, LOG},
     },
 };
 
-pub(super) fn clock() -> Clock {
-    Arc::new(|| MORNING)
-}
-
 pub(super) fn options() -> OpenOptions {
-    OpenOptions { log_id: LogId(Uuid::from_u128(1)), clock: clock(), readers: 1 }
+    OpenOptions { log_id: LOG, clock: clock(), readers: 1 }
 }
 
 pub(super) fn open(path: &Path) -> Result<SqliteStore, OpenError> {
     SqliteStore::open(path, options())
 }
 
-/// Command number `n`, the first of stream number `n`.
-pub(super) fn append(n: u64, words: &[&str]) -> Append {
-    let command_id = CommandId(Uuid::from_u128(u128::from(n)));
-    Append {
-        command_id,
-        fingerprint: Fingerprint([7; 32]),
-        actor: ACTOR,
-        stream: StreamName { category: Category::Account, id: Uuid::from_u128(u128::from(n)) },
-        expected: Version::NONE,
-        events: (0..).zip(words).map(|(ordinal, word)| event(command_id, ordinal, word)).collect(),
-    }
-}
-
 pub(super) async fn put(store: &SqliteStore, n: u64) -> Result<Appended, AppendError> {
-    store.append(vec![append(n, &[&format!("word {n}"), "more"])]).await.remove(0)
+    testing::put(store, n).await
 }
 
 pub(super) async fn whole_log(store: &SqliteStore) -> Vec<Arc<Recorded>> {
-    good(store.read(Position::START, usize::MAX).await)
+    testing::whole_log(store).await
 }
 
-/// Asserts that a log is whole: dense, with right versions, times, leaves and ledger.
 pub(super) async fn assert_whole(store: &SqliteStore) -> Vec<Arc<Recorded>> {
-    let log = whole_log(store).await;
-    let head = good(store.head().await);
-    assert_eq!(head.position.0, log.len() as u64);
-    let mut last = Instant::from_micros(0);
-    for (position, event) in (1..).zip(&log) {
-        assert_eq!(event.position.0, position);
-        assert!(event.recorded_at >= last);
-        last = event.recorded_at;
-        let made_again =
-            leaf(store.log_id(), event.stream, event.version, event.recorded_at, &event.event);
-        assert_eq!(event.leaf, made_again);
-        let command = event.event.cause.command_id;
-        let [Some(entry)] = good(store.lookup(vec![command]).await)[..] else {
-            panic!("the event at {position} has no line in the ledger");
-        };
-        assert_eq!(entry.receipt.stream, event.stream);
-        let stream = good(store.read_stream(event.stream, Version::NONE, usize::MAX).await);
-        assert_eq!(entry.receipt.version.0, stream.len() as u64, "half a command was stored");
-    }
-    log
+    testing::assert_whole(store).await
 }
