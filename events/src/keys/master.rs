@@ -107,7 +107,11 @@ impl MasterKey {
         self.unwrap_bytes(check_value).is_ok_and(|bytes| *bytes == *CHECK)
     }
 
-    fn unwrap_bytes(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; KEY_LENGTH]>, KeyError> {
+    /// Unwraps a key.
+    pub(super) fn unwrap_bytes(
+        &self,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<[u8; KEY_LENGTH]>, KeyError> {
         let mut key = Zeroizing::new([0; KEY_LENGTH]);
         if wrapped.len() != WRAPPED_LENGTH {
             return Err(KeyError::Damaged);

@@ -1,25 +1,43 @@
 //! The key of each person, and what is sealed with it.
 
+mod ahead;
 mod cipher;
 mod keyring;
 mod master;
 mod memory;
+mod postgres;
 mod sqlite;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 
 pub use keyring::{Keyring, Unsealer};
 pub use memory::MemoryKeys;
+pub use postgres::{PostgresKeyReader, PostgresKeys};
 pub use sqlite::{KeyFiles, SqliteKeyReader, SqliteKeys};
 
 use std::sync::Arc;
 
 use aws_lc_rs::aead::LessSafeKey;
+use zeroize::Zeroizing;
 
 use crate::{ids::KeyId, store::Answer};
 
 /// A person's key, ready for use.
 pub type DataKey = Arc<LessSafeKey>;
+
+/// A key on its way from one key store to another, not wrapped. It leaves memory when it is dropped.
+pub struct BareKey {
+    id: KeyId,
+    bytes: Zeroizing<[u8; cipher::KEY_LENGTH]>,
+}
+
+impl BareKey {
+    /// Which it is.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+}
 
 /// Why keys are not to be had.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -5,6 +5,7 @@
 
 mod database;
 mod lease;
+pub(crate) mod owned;
 mod server;
 mod session;
 mod settings;
@@ -54,6 +55,16 @@ pub enum PostgresError {
         /// What it says.
         why: Arc<str>,
     },
+}
+
+/// What an error at opening a schema means: what the login may not do there is a refusal.
+pub(crate) fn cannot_open(server: &Server, error: &sqlx::Error) -> PostgresError {
+    match error {
+        sqlx::Error::Database(said) if said.code().is_some_and(|code| code.starts_with("42")) => {
+            server.refused(said.message())
+        }
+        _ => server.failed(error),
+    }
 }
 
 /// Whether an error says that the database is not to be had now, rather than that it said no.

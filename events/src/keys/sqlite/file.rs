@@ -11,14 +11,14 @@ use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 use uuid::{Builder, Uuid};
-use zeroize::Zeroizing;
 
 use super::KeyFiles;
 use crate::{
     ids::{KeyId, LogId},
     keys::{
-        DataKey, KeyError,
-        cipher::{KEY_LENGTH, fill_random, prepare},
+        BareKey, DataKey, KeyError,
+        ahead::make,
+        cipher::fill_random,
         master::{MasterKey, create_private, sync_folder_of},
     },
 };
@@ -98,6 +98,28 @@ impl KeyFile {
         Ok(keys)
     }
 
+    /// At most `limit` keys whose ids follow `after`, unwrapped.
+    pub(super) fn export(
+        &self,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<BareKey>, KeyError> {
+        let select = "select key_id, wrapped from keys where key_id > $1 order by key_id limit $2";
+        let mut statement = self.db.prepare(select).map_err(failed)?;
+        // No id is shorter than none.
+        let after = after.map_or_else(Vec::new, |id| id.0.as_bytes().to_vec());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![after, limit]).map_err(failed)?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let id: Vec<u8> = row.get(0).map_err(failed)?;
+            let wrapped: Vec<u8> = row.get(1).map_err(failed)?;
+            let id = KeyId(Uuid::from_slice(&id).map_err(|_| KeyError::Damaged)?);
+            keys.push(BareKey { id, bytes: self.master.unwrap_bytes(&wrapped)? });
+        }
+        Ok(keys)
+    }
+
     /// Makes `count` keys in one durable commit.
     pub(super) fn make_batch(&mut self, count: usize) -> Result<Vec<(KeyId, DataKey)>, KeyError> {
         let transaction =
@@ -111,11 +133,10 @@ impl KeyFile {
                 .prepare("insert into keys (key_id, master, wrapped) values ($1, $2, $3)")
                 .map_err(failed)?;
             for _ in 0..count {
-                let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
-                fill_random(&mut *bytes)?;
-                let (id, wrapped) = (new_id(batch)?, self.master.wrap(&bytes)?);
-                insert.execute(params![id.0.as_bytes(), MASTER, wrapped]).map_err(failed)?;
-                keys.push((id, prepare(&*bytes)?));
+                let made = make(batch, &self.master)?;
+                let row = params![made.id.0.as_bytes(), MASTER, made.wrapped];
+                insert.execute(row).map_err(failed)?;
+                keys.push((made.id, made.key));
             }
         }
         transaction.commit().map_err(failed)?;
@@ -207,14 +228,6 @@ fn check(
         })
         .map_err(failed)?;
     if master.made(&check_value) { Ok(()) } else { Err(KeyError::Damaged) }
-}
-
-/// Ids of one batch lie together in the file; all but the batch is random.
-fn new_id(batch: i64) -> Result<KeyId, KeyError> {
-    let mut bytes = [0; 16];
-    fill_random(&mut bytes)?;
-    bytes[..6].copy_from_slice(&batch.to_be_bytes()[2..]);
-    Ok(KeyId(Builder::from_custom_bytes(bytes).into_uuid()))
 }
 
 fn is_empty(path: &Path) -> Result<bool, KeyError> {

@@ -3,28 +3,17 @@
 mod file;
 mod worker;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{path::PathBuf, sync::Arc};
 
 use self::{file::KeyFile, worker::Worker};
-use super::{DataKey, KeyEraser, KeyError, KeyReader, KeyStore};
+use super::{
+    BareKey, DataKey, KeyEraser, KeyError, KeyReader, KeyStore,
+    ahead::{Ahead, BATCH},
+};
 use crate::{
     ids::{KeyId, LogId},
     store::Answer,
 };
-
-/// How many keys are made at once, in one commit.
-const BATCH: usize = 512;
-/// With fewer keys than this in hand the next batch is made.
-const LOW: usize = BATCH / 2;
-/// How many of the newest keys are kept in memory, handed out or not.
-const KEPT: usize = 4 * BATCH;
 
 /// Where the keys of a log are.
 #[derive(Clone, Debug)]
@@ -52,6 +41,18 @@ impl SqliteKeyReader {
         let file = KeyFile::open(&KeyFiles { may_create: false, ..files.clone() })?;
         Ok(Self(Worker::start("keys-read", file)?))
     }
+
+    /// At most `limit` keys whose ids follow `after`, in order: to be carried to another key store.
+    ///
+    /// # Errors
+    /// [`KeyError::Damaged`] when one does not unwrap, else when the file cannot be read.
+    pub async fn export(
+        &self,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<BareKey>, KeyError> {
+        self.0.call(move |file| file.export(after, limit)).await
+    }
 }
 
 impl KeyReader for SqliteKeyReader {
@@ -67,62 +68,7 @@ impl KeyReader for SqliteKeyReader {
 pub struct SqliteKeys {
     reader: SqliteKeyReader,
     writer: Worker,
-    pool: Arc<Pool>,
-}
-
-/// The keys in hand.
-struct Pool {
-    ready: Mutex<VecDeque<KeyId>>,
-    /// The keys of the last batches: who took one seals with it at once, without a look in the file.
-    fresh: Mutex<Fresh>,
-    refilling: AtomicBool,
-}
-
-/// The newest keys, in the order they were made. Not a cache that goes by use: a key is needed once,
-/// some time after it was made, and such a cache throws away first what was never asked for.
-#[derive(Default)]
-struct Fresh {
-    keys: HashMap<KeyId, DataKey>,
-    order: VecDeque<KeyId>,
-}
-
-impl Fresh {
-    fn insert(&mut self, id: KeyId, key: DataKey) {
-        self.keys.insert(id, key);
-        self.order.push_back(id);
-        if self.order.len() > KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.keys.remove(&oldest);
-        }
-    }
-}
-
-impl Pool {
-    fn fresh(&self) -> MutexGuard<'_, Fresh> {
-        // The two halves agree again after every single call on it.
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn ready(&self) -> MutexGuard<'_, VecDeque<KeyId>> {
-        // The queue is whole after every single call on it.
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes a batch unless there are enough keys by now.
-    fn refill(&self, file: &mut KeyFile) -> Result<(), KeyError> {
-        if self.ready().len() < LOW {
-            let batch = file.make_batch(BATCH)?;
-            let ids: Vec<_> = batch.iter().map(|(id, _)| *id).collect();
-            let mut fresh = self.fresh();
-            for (id, key) in batch {
-                fresh.insert(id, key);
-            }
-            drop(fresh);
-            self.ready().extend(ids);
-        }
-        Ok(())
-    }
+    ahead: Arc<Ahead>,
 }
 
 impl SqliteKeys {
@@ -134,12 +80,7 @@ impl SqliteKeys {
     /// the keys were wrapped under another master key; [`KeyError::Unavailable`] for the rest.
     pub fn open(files: &KeyFiles) -> Result<Self, KeyError> {
         let writer = Worker::start("keys-write", KeyFile::open(files)?)?;
-        let pool = Pool {
-            ready: Mutex::default(),
-            fresh: Mutex::default(),
-            refilling: AtomicBool::new(false),
-        };
-        let keys = Self { reader: SqliteKeyReader::open(files)?, writer, pool: Arc::new(pool) };
+        let keys = Self { reader: SqliteKeyReader::open(files)?, writer, ahead: Arc::default() };
         keys.refill_ahead();
         Ok(keys)
     }
@@ -150,48 +91,31 @@ impl SqliteKeys {
         self.writer.call(move |file| file.copy_to(&path))
     }
 
-    fn take_ready(&self) -> Option<KeyId> {
-        let (id, left) = {
-            let mut ready = self.pool.ready();
-            (ready.pop_front(), ready.len())
-        };
-        if left < LOW {
-            self.refill_ahead();
-        }
-        id
-    }
-
     /// Has the next batch made without waiting for it.
     fn refill_ahead(&self) {
-        if !self.pool.refilling.swap(true, Ordering::AcqRel) {
-            let pool = self.pool.clone();
+        if self.ahead.begin_refill() {
+            let ahead = Arc::clone(&self.ahead);
             self.writer.send(move |file| {
-                if let Err(error) = pool.refill(file) {
+                if let Err(error) = refill(&ahead, file) {
                     tracing::warn!(%error, "no keys could be made ahead");
                 }
-                pool.refilling.store(false, Ordering::Release);
+                ahead.end_refill();
             });
         }
     }
 }
 
+/// Makes a batch unless there are enough keys by now.
+fn refill(ahead: &Ahead, file: &mut KeyFile) -> Result<(), KeyError> {
+    if ahead.is_low() {
+        ahead.add(file.make_batch(BATCH)?);
+    }
+    Ok(())
+}
+
 impl KeyReader for SqliteKeys {
     fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
-        let fresh = self.pool.fresh();
-        let mut keys: Vec<_> = ids.iter().map(|id| fresh.keys.get(id).cloned()).collect();
-        drop(fresh);
-        if keys.iter().all(Option::is_some) {
-            return Box::pin(std::future::ready(Ok(keys)));
-        }
-        Box::pin(async move {
-            let missing: Vec<_> =
-                ids.iter().zip(&keys).filter(|(_, key)| key.is_none()).map(|(id, _)| *id).collect();
-            let found = self.reader.keys(missing).await?;
-            for (key, found) in keys.iter_mut().filter(|key| key.is_none()).zip(found) {
-                *key = found;
-            }
-            Ok(keys)
-        })
+        Box::pin(self.ahead.or_read(ids, &self.reader))
     }
 }
 
@@ -199,11 +123,15 @@ impl KeyStore for SqliteKeys {
     fn take(&self) -> Answer<'_, Result<KeyId, KeyError>> {
         Box::pin(async move {
             loop {
-                if let Some(id) = self.take_ready() {
+                let id = self.ahead.take();
+                if self.ahead.is_low() {
+                    self.refill_ahead();
+                }
+                if let Some(id) = id {
                     return Ok(id);
                 }
-                let pool = self.pool.clone();
-                self.writer.call(move |file| pool.refill(file)).await?;
+                let ahead = Arc::clone(&self.ahead);
+                self.writer.call(move |file| refill(&ahead, file)).await?;
             }
         })
     }
@@ -211,10 +139,9 @@ impl KeyStore for SqliteKeys {
 
 impl KeyEraser for SqliteKeys {
     fn destroy(&self, id: KeyId) -> Answer<'_, Result<(), KeyError>> {
-        let pool = self.pool.clone();
+        let ahead = Arc::clone(&self.ahead);
         self.writer.call(move |file| {
-            pool.ready().retain(|ready| *ready != id);
-            pool.fresh().keys.remove(&id);
+            ahead.forget(id);
             file.destroy(id)
         })
     }

@@ -87,9 +87,9 @@ async fn a_schema_of_somebody_else_is_refused() {
     let Some(test) = TestDatabase::new("a_schema_of_somebody_else_is_refused") else { return };
     let server = test.server();
     meddle(&server, "create schema annals; create table annals.events (n bigint)").await;
-    assert_refused(&server, options(), "is not an event log of this product").await;
+    assert_refused(&server, options(), "is no event log of this product").await;
     meddle(&server, "create table annals.meta (name text, value text)").await;
-    assert_refused(&server, options(), "is not an event log of this product").await;
+    assert_refused(&server, options(), "is no event log of this product").await;
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_newer_format_is_refused() {
     let server = test.server();
     open(&server).await.unwrap().shutdown().await;
     meddle(&server, "update annals.meta set value = '2' where name = 'format'").await;
-    assert_refused(&server, options(), "has format 2; this build knows formats up to 1").await;
+    assert_refused(&server, options(), "has format 2; this build knows up to 1").await;
 }
 
 #[tokio::test]

@@ -9,18 +9,20 @@ use super::super::sequencer::LogState;
 use crate::{
     envelope::{Instant, Position},
     ids::LogId,
-    postgres::{Database, LEASES, LOG_SCHEMA, PostgresError},
+    postgres::{
+        Database, LEASES, LOG_SCHEMA, PostgresError, cannot_open,
+        owned::{Found, Meta, Owned},
+    },
     store::Head,
 };
 
-/// What `meta` says that the schema is.
-const KIND: &str = "annals event log";
-/// The version of the tables.
-const FORMAT: u32 = 1;
-/// The advisory lock of whoever makes or opens a log: one at a time.
-const OPENING: i64 = 0x416E_6E4C;
-
-const TABLES: &str = include_str!("tables.sql");
+const OWNED: Owned = Owned {
+    schema: LOG_SCHEMA,
+    kind: "annals event log",
+    what: "event log",
+    format: 1,
+    tables: include_str!("tables.sql"),
+};
 
 /// The line of `meta` that is there while a history is being copied into the log.
 pub(super) const IMPORT: &str = "import";
@@ -54,13 +56,7 @@ pub(super) async fn open(database: &Database, wanted: Wanted) -> Result<Opened, 
     match opened {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(refusal)) => Err(server.refused(refusal)),
-        // 42: what the login may not do, or may not see.
-        Err(sqlx::Error::Database(said))
-            if said.code().is_some_and(|code| code.starts_with("42")) =>
-        {
-            Err(server.refused(said.message()))
-        }
-        Err(error) => Err(server.failed(&error)),
+        Err(error) => Err(cannot_open(server, &error)),
     }
 }
 
@@ -68,129 +64,41 @@ async fn find_or_make(
     connection: &mut PgConnection,
     wanted: Wanted,
 ) -> Result<Result<Opened, Arc<str>>, sqlx::Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(OPENING).execute(&mut *connection).await?;
-    let found = recognise(connection).await?;
-    match found {
-        Kind::Nothing { .. } if !wanted.may_create => {
-            return Ok(Err("there is no event log in this database".into()));
+    match OWNED.find(connection).await? {
+        Err(refusal) => return Ok(Err(refusal)),
+        Ok(Found::Ours) => {}
+        Ok(Found::Nothing) if wanted.may_create => {
+            let import = wanted.import.map(|import| (IMPORT, import.to_string()));
+            OWNED.make(connection, wanted.log, import.as_slice()).await?;
+            connection.execute(LEASES).await?;
         }
-        Kind::Nothing { has_schema } => make(connection, has_schema, wanted).await?,
-        Kind::Foreign => {
-            let why = format!("its schema {LOG_SCHEMA} is not an event log of this product");
-            return Ok(Err(why.into()));
-        }
-        Kind::Log => {}
+        Ok(Found::Nothing) => return Ok(Err("there is no event log in this database".into())),
     }
-    let meta = Meta::read(connection).await?;
-    if let Some(refusal) = meta.refusal(wanted.import) {
-        return Ok(Err(refusal));
-    }
-    let Some(log) = meta.log else {
-        return Ok(Err("the event log is damaged: its id is not an id".into()));
+    let log = match OWNED.meta(connection).await? {
+        Ok(meta) => import_refusal(&meta, wanted.import).map_or_else(|| meta.log(), Err),
+        Err(refusal) => Err(refusal),
+    };
+    let log = match log {
+        Ok(log) => log,
+        Err(refusal) => return Ok(Err(refusal)),
     };
     let state = state(connection).await?;
     if ends(connection).await? != (state.head.position.0, state.streams, state.attempts) {
-        return Ok(Err("the event log is damaged: its head is not where its tables end".into()));
+        return Ok(Err("its event log is damaged: its head is not where its tables end".into()));
     }
     Ok(Ok(Opened { log, state }))
 }
 
-/// What there is under the name of our schema.
-enum Kind {
-    /// Nothing, or a schema that an administrator has made for us and that is empty.
-    Nothing { has_schema: bool },
-    /// Something else.
-    Foreign,
-    /// A log.
-    Log,
-}
-
-async fn recognise(connection: &mut PgConnection) -> Result<Kind, sqlx::Error> {
-    let sql = "select exists (select from pg_namespace where nspname = $1) as has_schema, \
-        exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace \
-                where n.nspname = $1) as has_tables, \
-        (select count(*) from information_schema.columns where table_schema = $1 \
-         and table_name = 'meta' and column_name in ('name', 'value')) = 2 as has_meta";
-    let row = sqlx::query(sql).bind(LOG_SCHEMA).fetch_one(&mut *connection).await?;
-    let has_schema = row.try_get("has_schema")?;
-    if !row.try_get::<bool, _>("has_tables")? {
-        return Ok(Kind::Nothing { has_schema });
-    }
-    if !row.try_get::<bool, _>("has_meta")? {
-        return Ok(Kind::Foreign);
-    }
-    let sql = "select exists (select from meta where name = 'kind' and value = $1)";
-    let is_ours: bool = sqlx::query_scalar(sql).bind(KIND).fetch_one(connection).await?;
-    Ok(if is_ours { Kind::Log } else { Kind::Foreign })
-}
-
-async fn make(
-    connection: &mut PgConnection,
-    has_schema: bool,
-    wanted: Wanted,
-) -> Result<(), sqlx::Error> {
-    if !has_schema {
-        connection.execute("create schema annals").await?;
-    }
-    connection.execute(TABLES).await?;
-    connection.execute(LEASES).await?;
-    let mut lines = vec![
-        ("kind", KIND.to_owned()),
-        ("format", FORMAT.to_string()),
-        ("log_id", wanted.log.0.to_string()),
-    ];
-    lines.extend(wanted.import.map(|import| (IMPORT, import.to_string())));
-    for (name, value) in lines {
-        let insert = sqlx::query("insert into meta values ($1, $2)").bind(name).bind(value);
-        insert.execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-#[derive(Debug, Default)]
-struct Meta {
-    format: Option<u32>,
-    log: Option<LogId>,
-    import: Option<Uuid>,
-}
-
-impl Meta {
-    async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let mut meta = Self::default();
-        let rows = sqlx::query("select name, value from meta").fetch_all(connection).await?;
-        for row in rows {
-            let (name, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            match name.as_str() {
-                "format" => meta.format = value.parse().ok(),
-                "log_id" => meta.log = value.parse().ok().map(LogId),
-                IMPORT => meta.import = value.parse().ok(),
-                _ => {}
-            }
+/// Into a log that is being copied only that copy writes, and a copy writes only there.
+fn import_refusal(meta: &Meta, wanted: Option<Uuid>) -> Option<Arc<str>> {
+    let begun = meta.get(IMPORT);
+    match (begun, wanted) {
+        (None, None) => None,
+        (Some(begun), Some(wanted)) if begun == wanted.to_string() => None,
+        (Some(_), None) => {
+            Some("a history is being copied into its event log: finish that first".into())
         }
-        Ok(meta)
-    }
-
-    fn refusal(&self, import: Option<Uuid>) -> Option<Arc<str>> {
-        match self.format {
-            Some(FORMAT) => {}
-            Some(found) if found > FORMAT => {
-                let why = format!(
-                    "its event log has format {found}; this build knows formats up to {FORMAT}"
-                );
-                return Some(why.into());
-            }
-            _ => return Some("the event log is damaged: its format is not a format".into()),
-        }
-        match (self.import, import) {
-            (None, None) => None,
-            (Some(begun), Some(wanted)) if begun == wanted => None,
-            (Some(_), None) => {
-                Some("a history is being copied into its event log; finish that first".into())
-            }
-            (_, Some(_)) => {
-                Some("its event log was not begun by this migration: it has a history".into())
-            }
-        }
+        (_, Some(_)) => Some("its event log was not begun by this copy of a history".into()),
     }
 }
 

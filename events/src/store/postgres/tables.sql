@@ -1,6 +1,5 @@
 -- The event log of Annals, format 1, in a schema of its own that is first in the search path.
 
-create table meta (name text primary key, value text not null);
 create table log_head (
     only_row boolean primary key default true check (only_row),
     position bigint not null,

@@ -1,0 +1,296 @@
+//! The schema of the keys, and its statements.
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use sqlx::{PgConnection, Row as _};
+use uuid::{Builder, Uuid};
+
+use crate::{
+    ids::{KeyId, LogId},
+    keys::{
+        BareKey, DataKey, KeyError,
+        ahead::{BATCH, make},
+        cipher::fill_random,
+        master::MasterKey,
+    },
+    postgres::{
+        Database, KEYS_SCHEMA, PostgresError, Server, cannot_open, check_settings,
+        owned::{Found, Owned},
+    },
+};
+
+const OWNED: Owned = Owned {
+    schema: KEYS_SCHEMA,
+    kind: "annals keys",
+    what: "key store",
+    format: 1,
+    tables: include_str!("tables.sql"),
+};
+
+/// A key is handed out only once it is on the disk, whatever the database takes for granted.
+const BEGIN: &str = "begin; set local synchronous_commit = on";
+
+/// The master key all keys are wrapped under, until there is a second one.
+const MASTER: i32 = 1;
+
+/// How many connections are kept.
+const CONNECTIONS: u32 = 4;
+
+/// The tables of the keys, and what opens them. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct KeyTable {
+    database: Database,
+    master: Arc<MasterKey>,
+    run: Uuid,
+}
+
+impl KeyTable {
+    /// Opens the tables, or makes them and the master key where that is allowed.
+    pub(super) async fn open(
+        server: &Server,
+        master_key: &Path,
+        log: LogId,
+        may_create: bool,
+    ) -> Result<Self, KeyError> {
+        let settings = [("enable_seqscan", "off"), ("jit", "off")];
+        let database = Database::tuned(server, KEYS_SCHEMA, CONNECTIONS, &settings);
+        let opened = Self::open_in(&database, master_key, log, may_create).await;
+        if opened.is_err() {
+            database.close().await;
+        }
+        opened
+    }
+
+    async fn open_in(
+        database: &Database,
+        master_key: &Path,
+        log: LogId,
+        may_create: bool,
+    ) -> Result<Self, KeyError> {
+        for warning in check_settings(database).await.map_err(cannot_use)? {
+            tracing::warn!(%warning, "the server of the keys");
+        }
+        let is_there = is_there(database).await?;
+        if !is_there && !may_create {
+            let why = "the key store is missing: put it back from a backup";
+            return Err(cannot_use(database.server().refused(why)));
+        }
+        let path = master_key.to_owned();
+        let loaded = tokio::task::spawn_blocking(move || {
+            if !is_there && !path.exists() {
+                MasterKey::create(&path)?;
+            }
+            MasterKey::load(&path)
+        });
+        let gone = |_| KeyError::Unavailable("the master key could not be read".into());
+        let master = Arc::new(loaded.await.map_err(gone)??);
+        check_or_make(database, &master, log, may_create).await?;
+        let mut run = [0; 16];
+        fill_random(&mut run)?;
+        let run = Builder::from_random_bytes(run).into_uuid();
+        Ok(Self { database: database.clone(), master, run })
+    }
+
+    /// The keys of these ids, by one question.
+    pub(super) async fn read(&self, ids: Vec<KeyId>) -> Result<Vec<Option<DataKey>>, KeyError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let sql = "select key_id, wrapped from keys where key_id = any ($1)";
+        let query = sqlx::query(sql).bind(asked);
+        let rows = self.database.run(|connection| Box::pin(query.fetch_all(connection))).await;
+        let mut found = HashMap::with_capacity(ids.len());
+        for row in rows.map_err(failed)? {
+            let id = KeyId(row.try_get(0).map_err(failed)?);
+            let wrapped: &[u8] = row.try_get(1).map_err(failed)?;
+            found.insert(id, self.master.unwrap(wrapped)?);
+        }
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    /// Makes a batch of keys in one durable commit.
+    pub(super) async fn make_batch(&self) -> Result<Vec<(KeyId, DataKey)>, KeyError> {
+        let (master, run) = (Arc::clone(&self.master), self.run);
+        let made = self.database.transaction(BEGIN, move |connection| {
+            Box::pin(async move {
+                let sql = "insert into batches (run) values ($1) returning batch";
+                let batch: i64 =
+                    sqlx::query_scalar(sql).bind(run).fetch_one(&mut *connection).await?;
+                let made = (0..BATCH).map(|_| make(batch, &master)).collect::<Result<Vec<_>, _>>();
+                let made = match made {
+                    Ok(made) => made,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let keys = made.iter().map(|made| (made.id, &made.wrapped[..]));
+                insert(connection, keys).await?;
+                Ok(Ok(made.into_iter().map(|made| (made.id, made.key)).collect()))
+            })
+        });
+        made.await.map_err(failed)?
+    }
+
+    /// Deletes a key, and has the space where it was given free. What the server writes into that
+    /// space next overwrites it; its write-ahead log goes as the server recycles it.
+    pub(super) async fn destroy(&self, id: KeyId) -> Result<(), KeyError> {
+        let deleted = self.database.transaction(BEGIN, move |connection| {
+            let query = sqlx::query("delete from keys where key_id = $1").bind(id.0);
+            Box::pin(query.execute(connection))
+        });
+        let deleted = deleted.await.map_err(failed)?;
+        if deleted.rows_affected() > 0 {
+            let vacuumed = self.database.run(|connection| {
+                Box::pin(sqlx::query("vacuum (skip_locked) keys").execute(connection))
+            });
+            if let Err(error) = vacuumed.await {
+                tracing::warn!(%error, "the space of a destroyed key is not given free yet");
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys that were made elsewhere, under this master key. Those that are there stay.
+    pub(super) async fn import(&self, keys: Vec<BareKey>) -> Result<(), KeyError> {
+        let mut wrapped = Vec::with_capacity(keys.len());
+        for key in &keys {
+            wrapped.push((key.id, self.master.wrap(&key.bytes)?));
+        }
+        let imported = self.database.transaction(BEGIN, move |connection| {
+            Box::pin(async move {
+                insert(connection, wrapped.iter().map(|(id, wrapped)| (*id, &wrapped[..]))).await
+            })
+        });
+        imported.await.map_err(failed)
+    }
+
+    /// At most `limit` keys whose ids follow `after`, unwrapped.
+    pub(super) async fn export(
+        &self,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<BareKey>, KeyError> {
+        let sql = "select key_id, wrapped from keys where $1 is null or key_id > $1 \
+                   order by key_id limit $2";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let query = sqlx::query(sql).bind(after.map(|id| id.0)).bind(limit);
+        let rows = self.database.run(|connection| Box::pin(query.fetch_all(connection))).await;
+        let mut keys = Vec::new();
+        for row in rows.map_err(failed)? {
+            let wrapped: &[u8] = row.try_get(1).map_err(failed)?;
+            let bytes = self.master.unwrap_bytes(wrapped)?;
+            keys.push(BareKey { id: KeyId(row.try_get(0).map_err(failed)?), bytes });
+        }
+        Ok(keys)
+    }
+
+    /// Disconnects once what is under way is done.
+    pub(super) async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+async fn insert<'k>(
+    connection: &mut PgConnection,
+    keys: impl Iterator<Item = (KeyId, &'k [u8])> + Clone + Send,
+) -> Result<(), sqlx::Error> {
+    let (ids, wrapped): (Vec<Uuid>, Vec<&[u8]>) = keys.map(|(id, key)| (id.0, key)).unzip();
+    let sql = "insert into keys (key_id, master, wrapped) \
+               select id, $1, wrapped from unnest($2::uuid[], $3::bytea[]) as made (id, wrapped) \
+               on conflict (key_id) do nothing";
+    let query = sqlx::query(sql).bind(MASTER).bind(ids).bind(wrapped);
+    query.execute(connection).await.map(drop)
+}
+
+async fn is_there(database: &Database) -> Result<bool, KeyError> {
+    let found = database.transaction("begin", |connection| Box::pin(OWNED.find(connection)));
+    let found = found.await.map_err(|error| cannot_use(cannot_open(database.server(), &error)))?;
+    match found {
+        Ok(found) => Ok(found == Found::Ours),
+        Err(refusal) => Err(cannot_use(database.server().refused(refusal))),
+    }
+}
+
+async fn check_or_make(
+    database: &Database,
+    master: &Arc<MasterKey>,
+    log: LogId,
+    may_create: bool,
+) -> Result<(), KeyError> {
+    let (server, master) = (database.server(), Arc::clone(master));
+    let checked = database.transaction(BEGIN, move |connection| {
+        Box::pin(async move {
+            match OWNED.find(connection).await? {
+                Ok(Found::Nothing) if may_create => make_tables(connection, &master, log).await,
+                Ok(Found::Nothing) => Ok(Err(Checked::Refused("the key store is missing".into()))),
+                Ok(Found::Ours) => check(connection, &master, log).await,
+                Err(refusal) => Ok(Err(Checked::Refused(refusal))),
+            }
+        })
+    });
+    match checked.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Checked::Refused(why))) => Err(cannot_use(server.refused(why))),
+        Ok(Err(Checked::Failed(error))) => Err(error),
+        Err(error) => Err(cannot_use(cannot_open(server, &error))),
+    }
+}
+
+/// Why the tables are not to be used.
+enum Checked {
+    Refused(Arc<str>),
+    Failed(KeyError),
+}
+
+async fn make_tables(
+    connection: &mut PgConnection,
+    master: &MasterKey,
+    log: LogId,
+) -> Result<Result<(), Checked>, sqlx::Error> {
+    let check_value = match master.check_value() {
+        Ok(check_value) => check_value,
+        Err(error) => return Ok(Err(Checked::Failed(error))),
+    };
+    OWNED.make(connection, log, &[]).await?;
+    let sql = "insert into master_keys (master, check_value) values ($1, $2)";
+    sqlx::query(sql).bind(MASTER).bind(&check_value[..]).execute(connection).await?;
+    Ok(Ok(()))
+}
+
+async fn check(
+    connection: &mut PgConnection,
+    master: &MasterKey,
+    log: LogId,
+) -> Result<Result<(), Checked>, sqlx::Error> {
+    match OWNED.meta(connection).await?.and_then(|meta| meta.log()) {
+        Ok(found) if found == log => {}
+        Ok(_) => {
+            let why = "the key store belongs to another log";
+            return Ok(Err(Checked::Refused(why.into())));
+        }
+        Err(refusal) => return Ok(Err(Checked::Refused(refusal))),
+    }
+    let sql = "select check_value from master_keys where master = $1";
+    let check_value: Vec<u8> = sqlx::query_scalar(sql).bind(MASTER).fetch_one(connection).await?;
+    let is_ours = master.made(&check_value);
+    Ok(if is_ours { Ok(()) } else { Err(Checked::Failed(KeyError::Damaged)) })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn cannot_use(error: PostgresError) -> KeyError {
+    let why = error.to_string().into();
+    match error {
+        PostgresError::Refused { .. } => KeyError::Refused(why),
+        PostgresError::Unreachable { .. } | PostgresError::Failed { .. } => {
+            KeyError::Unavailable(why)
+        }
+    }
+}
+
+/// No message of the database holds a key: it never sees one that is not wrapped.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn failed(error: sqlx::Error) -> KeyError {
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => KeyError::Damaged,
+        _ => KeyError::Unavailable(error.to_string().into()),
+    }
+}
