@@ -47,6 +47,7 @@ pub(super) struct Link {
     changes: watch::Sender<u64>,
     distrusted: Mutex<Option<Arc<str>>>,
     hold_off: Mutex<Option<Instant>>,
+    warned: Mutex<Vec<String>>,
     /// The last sequence of the stream, as far as the publisher knows.
     pub(super) sequence: tokio::sync::Mutex<Option<u64>>,
 }
@@ -70,6 +71,7 @@ impl Link {
             changes: watch::Sender::new(0),
             distrusted: Mutex::default(),
             hold_off: Mutex::default(),
+            warned: Mutex::default(),
             sequence: tokio::sync::Mutex::default(),
         })
     }
@@ -112,7 +114,7 @@ impl Link {
     }
 
     pub(super) fn api<'a>(&'a self, context: &'a Context) -> Api<'a> {
-        Api { context, servers: &self.servers }
+        Api { context, servers: &self.servers, warned: &self.warned }
     }
 
     /// Whether it is worth trying to subscribe now.

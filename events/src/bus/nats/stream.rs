@@ -1,6 +1,9 @@
 //! The stream: how it is made, whose it is, and whether it is kept in a way that can work.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_nats::jetstream::{
     Context, ErrorCode,
@@ -49,6 +52,8 @@ pub(super) fn config(options: &NatsOptions, log: LogId) -> Config {
 pub(super) struct Api<'a> {
     pub(super) context: &'a Context,
     pub(super) servers: &'a Servers,
+    /// What was warned of already.
+    pub(super) warned: &'a Mutex<Vec<String>>,
 }
 
 impl Api<'_> {
@@ -148,8 +153,12 @@ impl Api<'_> {
             return Err(self.servers.refused(why));
         }
         let Differences { fatal, unwise } = differences(found, wanted);
-        for what in unwise {
-            tracing::warn!(stream = name, "the stream of the bus: {what}");
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if *warned != unwise {
+            for what in &unwise {
+                tracing::warn!(stream = name, "the stream of the bus: {what}");
+            }
+            *warned = unwise;
         }
         if fatal.is_empty() {
             return Ok(());
