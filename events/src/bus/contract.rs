@@ -117,7 +117,7 @@ pub async fn a_dropped_wait_loses_nothing(bus: &(impl Bus + Publisher)) {
 
 /// The bus knows the last position it took; a new one knows none.
 pub async fn the_last_position_is_known(bus: &(impl Bus + Publisher)) {
-    let last = async || bus.last().await.expect("the bus answers");
+    let last = async || bus.last().await.expect("the bus answers").map(|last| last.position);
     assert_eq!(last().await, None);
     publish(bus, 1..=3).await;
     assert_eq!(last().await, Some(Position(3)));
@@ -125,4 +125,6 @@ pub async fn the_last_position_is_known(bus: &(impl Bus + Publisher)) {
     assert_eq!(last().await, Some(Position(3)), "nothing was published");
     publish(bus, 4..=4).await;
     assert_eq!(last().await, Some(Position(4)));
+    let leaf = bus.last().await.expect("the bus answers").map(|last| last.leaf);
+    assert_eq!(leaf, Some(event(4).leaf));
 }

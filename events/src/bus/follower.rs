@@ -26,6 +26,8 @@ pub struct Follower {
     behind: bool,
     sparse: bool,
     log: Option<LogId>,
+    /// The bus has not shown yet that it carries this log's history.
+    is_unproven: bool,
 }
 
 impl Follower {
@@ -37,7 +39,7 @@ impl Follower {
         at: Position,
     ) -> Self {
         let (head, log) = (Position::START, None);
-        Self { feed, subscription, at, head, behind: true, sparse: false, log }
+        Self { feed, subscription, at, head, behind: true, sparse: false, log, is_unproven: true }
     }
 
     /// Believes no message whose leaf is not that of an event of this log with these bytes.
@@ -73,6 +75,7 @@ impl Follower {
     pub fn listen(&mut self, subscription: Box<dyn Subscription>) {
         self.subscription = Some(subscription);
         self.behind = true;
+        self.is_unproven = true;
     }
 
     /// Goes on from after `position`: what was yielded since could not be applied.
@@ -133,7 +136,7 @@ impl Follower {
             if message.event.position <= self.at {
                 continue;
             }
-            if !self.continues(&message) {
+            if !self.continues(&message) || !self.is_proven_by(&message).await? {
                 self.behind = true;
                 break;
             }
@@ -149,6 +152,20 @@ impl Follower {
             && position <= self.head
             && (self.sparse || position.0 == self.at.0 + 1)
             && self.log.is_none_or(|log| is_genuine(log, &message.event))
+    }
+
+    /// Whether a bus that is listened to anew carries what the log holds: its first message is
+    /// compared. One that kept the future which a log that was set back has lost is left.
+    async fn is_proven_by(&mut self, message: &Message) -> Result<bool, StoreError> {
+        if self.is_unproven {
+            let there = self.feed.read(self.at, 1).await?;
+            self.is_unproven = there.first().is_none_or(|event| event.leaf != message.event.leaf);
+            if self.is_unproven {
+                tracing::warn!(position = %self.at, "the bus carries another history");
+                self.subscription = None;
+            }
+        }
+        Ok(!self.is_unproven)
     }
 
     async fn read(&mut self, limit: usize) -> Result<Vec<Arc<Recorded>>, StoreError> {

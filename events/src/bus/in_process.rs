@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Bus, BusError, Message, Publisher, Subscription};
+use super::{Bus, BusError, Last, Message, Publisher, Subscription};
 use crate::{envelope::Position, store::Answer};
 
 type Batch = Arc<[Message]>;
@@ -26,7 +26,7 @@ type Batch = Arc<[Message]>;
 /// the gap and reads the store; it never slows the log or other followers.
 pub struct InProcessBus {
     batches: Sender<Batch>,
-    last: Mutex<Option<Position>>,
+    last: Mutex<Option<Last>>,
 }
 
 impl InProcessBus {
@@ -44,7 +44,7 @@ impl Default for InProcessBus {
 }
 
 impl Publisher for InProcessBus {
-    fn last(&self) -> Answer<'_, Result<Option<Position>, BusError>> {
+    fn last(&self) -> Answer<'_, Result<Option<Last>, BusError>> {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         Box::pin(std::future::ready(Ok(last)))
     }
@@ -53,7 +53,7 @@ impl Publisher for InProcessBus {
         // Under the lock, so that two publishers cannot interleave.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(message) = messages.last() {
-            *last = Some(message.event.position);
+            *last = Some(Last { position: message.event.position, leaf: message.event.leaf });
             // Nobody listening is no error: whoever comes later starts from the store.
             let _heard = self.batches.send(messages.into()).is_ok();
         }

@@ -5,6 +5,7 @@
 
 mod follower;
 mod in_process;
+pub mod nats;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 #[cfg(any(test, feature = "contract"))]
@@ -18,7 +19,7 @@ pub use in_process::InProcessBus;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    envelope::{Position, Recorded},
+    envelope::{Leaf, Position, Recorded},
     store::Answer,
 };
 
@@ -36,14 +37,31 @@ pub struct Message {
 #[error("the bus is not available: {0}")]
 pub struct BusError(pub Arc<str>);
 
+/// The last message a bus took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// Its position.
+    pub position: Position,
+    /// Its leaf, which tells whether the log still holds the same event there.
+    pub leaf: Leaf,
+}
+
 /// The relay's side of the bus.
 pub trait Publisher: Send + Sync {
-    /// The position of the last message the bus took: the relay's own checkpoint. None when the
-    /// bus is new or empty.
-    fn last(&self) -> Answer<'_, Result<Option<Position>, BusError>>;
+    /// The last message the bus took: the relay's own checkpoint. None when the bus is new or
+    /// empty. To be asked first, and again whenever publishing failed or was given up.
+    fn last(&self) -> Answer<'_, Result<Option<Last>, BusError>>;
 
-    /// Hands over messages in the order of the log.
+    /// Hands over messages in the order of the log. When it fails some may have been taken.
     fn publish(&self, messages: Vec<Message>) -> Answer<'_, Result<(), BusError>>;
+
+    /// What the bus holds is not of this log's history, for a reason that operators should see; or
+    /// it is again. Nothing is published meanwhile.
+    fn distrust(&self, why: Option<Arc<str>>) {
+        if let Some(why) = why {
+            tracing::error!(%why, "the bus is not used");
+        }
+    }
 }
 
 /// The followers' side of the bus.

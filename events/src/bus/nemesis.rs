@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Bus, BusError, Message, Publisher, Subscription};
+use super::{Bus, BusError, Last, Message, Publisher, Subscription};
 use crate::{envelope::Position, store::Answer};
 
 /// A small generator of numbers that a seed decides (xorshift64*).
@@ -81,7 +81,7 @@ struct State {
     ways: Vec<VecDeque<Message>>,
     /// Everything ever published: repeats come from here.
     published: Vec<Message>,
-    last: Option<Position>,
+    last: Option<Last>,
 }
 
 /// The bus. Everything it does follows from its seed and what is asked of it.
@@ -117,7 +117,7 @@ impl State {
     fn publish(&mut self, messages: Vec<Message>) {
         let Self { dice, evils, ways, published, last } = self;
         for message in messages {
-            *last = Some(message.event.position);
+            *last = Some(Last { position: message.event.position, leaf: message.event.leaf });
             for way in &mut *ways {
                 if !dice.happens(evils.lose) {
                     way.push_back(message.clone());
@@ -192,7 +192,7 @@ fn forged(message: &Message, dice: &mut Dice) -> Message {
 }
 
 impl Publisher for NemesisBus {
-    fn last(&self) -> Answer<'_, Result<Option<Position>, BusError>> {
+    fn last(&self) -> Answer<'_, Result<Option<Last>, BusError>> {
         Box::pin(std::future::ready(Ok(self.with_state(|state| state.last))))
     }
 
