@@ -20,6 +20,8 @@ pub mod replay;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod world;

@@ -36,7 +36,7 @@ use http_body_util::BodyExt;
 use projection_service::{
     follow::Log,
     models,
-    read_side::{ReadSide, Settings},
+    read_side::{Place, ReadSide, Settings},
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -129,7 +129,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let unsealer = keyring.unsealer().clone();
         let settings = Settings {
-            folder: folder.path().to_owned(),
+            place: Place::Folder(folder.path().to_owned()),
             models: Arc::new(models::all().unwrap()),
             log: Log { feed: store.clone(), bus: None, unsealer: unsealer.clone(), log_id: log },
             cache_bytes: 1_000_000,

@@ -33,12 +33,24 @@ impl Database {
     /// At most so many connections, made when they are needed.
     #[must_use]
     pub fn new(server: &Server, schema: &str, connections: u32) -> Self {
+        Self::with_settings(server, schema, connections, &[])
+    }
+
+    /// The same with settings of the sessions: `("enable_seqscan", "off")`.
+    #[must_use]
+    pub fn with_settings(
+        server: &Server,
+        schema: &str,
+        connections: u32,
+        settings: &[(&'static str, &'static str)],
+    ) -> Self {
+        let options = server.options(schema).options(settings.iter().copied());
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
             // A connection that broke is noticed by whoever uses it, and is closed then.
             .test_before_acquire(false)
-            .connect_lazy_with(server.options(schema));
+            .connect_lazy_with(options);
         Self { pool, server: server.clone() }
     }
 
