@@ -200,3 +200,7 @@ fn missing(column: &str) -> DatabaseError {
     let source = "an id that is not there".into();
     sqlx::Error::ColumnDecode { index: column.to_owned(), source }.into()
 }
+
+#[cfg(test)]
+#[path = "database_tests.rs"]
+mod tests;

@@ -27,6 +27,7 @@ use crate::{
         chains,
         ledger::{By, Narrowed, Party, block, names, sums},
     },
+    testing::on_both,
 };
 
 /// The empty tables and indexes of the read models.
@@ -40,27 +41,7 @@ enum Kept {
     Database { _database: TestDatabase },
 }
 
-/// Runs each of these functions as a test on a schema of either kind.
-macro_rules! on_both {
-    ($($name:ident,)*) => {$(
-        mod $name {
-            #[tokio::test]
-            async fn on_sqlite() {
-                super::$name(super::Schema::on_sqlite().await).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgres() {
-                let test = concat!(module_path!(), "::on_postgres");
-                if let Some(schema) = super::Schema::on_postgres(test).await {
-                    super::$name(schema).await;
-                }
-            }
-        }
-    )*};
-}
-
-on_both! {
+on_both! { Schema:
     every_list_is_read_in_the_order_of_an_index,
     every_filter_of_every_list_can_be_asked,
     sorting_with_the_filter_it_needs_uses_an_index,

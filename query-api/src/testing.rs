@@ -1,4 +1,4 @@
-//! A small installation for tests: a log in memory, its read side on a file, and who asks.
+//! A small installation for tests: a log in memory, its read side on either database, who asks.
 
 use std::sync::{
     Arc,
@@ -30,6 +30,7 @@ use events::{
     personal::Personal,
     sales::{OpportunityCreated, OpportunityEvent},
     store::{Append, EventStore, Fingerprint, StreamReader, memory::MemoryStore},
+    testing::TestDatabase,
     values::{Day, Line, Zone},
 };
 use http_body_util::BodyExt;
@@ -111,12 +112,48 @@ pub(crate) struct World {
     keyring: Keyring,
     now: Arc<AtomicI64>,
     commands: AtomicU64,
-    _folder: tempfile::TempDir,
+    _place: TestPlace,
 }
+
+/// Where the rows are. It goes with the test.
+enum TestPlace {
+    Folder(tempfile::TempDir),
+    Postgres(TestDatabase),
+}
+
+/// Runs each of these functions as a test on both databases.
+macro_rules! on_both {
+    ($of:ident: $($name:ident,)*) => {$(
+        mod $name {
+            #[tokio::test]
+            async fn on_sqlite() {
+                super::$name(super::$of::on_sqlite().await).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                let test = concat!(module_path!(), "::on_postgres");
+                if let Some(given) = super::$of::on_postgres(test).await {
+                    super::$name(given).await;
+                }
+            }
+        }
+    )*};
+}
+pub(crate) use on_both;
 
 impl World {
     /// An organisation in Sao Paulo with Ana, who has a token that opens questions and the audit.
-    pub(crate) async fn new() -> Self {
+    pub(crate) async fn on_sqlite() -> Self {
+        Self::on(TestPlace::Folder(tempfile::tempdir().unwrap())).await
+    }
+
+    /// The same whose rows are in a database of the test's own.
+    pub(crate) async fn on_postgres(test: &str) -> Option<Self> {
+        Some(Self::on(TestPlace::Postgres(TestDatabase::new(test)?)).await)
+    }
+
+    async fn on(kept: TestPlace) -> Self {
         let log = LogId(derived("log"));
         let now = Arc::new(AtomicI64::new(instant(START).micros()));
         let clock = {
@@ -126,10 +163,12 @@ impl World {
         let store = Arc::new(MemoryStore::new(log, clock.clone()));
         let keys = Arc::new(MemoryKeys::new());
         let keyring = Keyring::new(keys.clone(), log);
-        let folder = tempfile::tempdir().unwrap();
         let unsealer = keyring.unsealer().clone();
         let settings = Settings {
-            place: Place::Folder(folder.path().to_owned()),
+            place: match &kept {
+                TestPlace::Folder(folder) => Place::Folder(folder.path().to_owned()),
+                TestPlace::Postgres(database) => Place::Postgres(database.server()),
+            },
             models: Arc::new(models::all().unwrap()),
             log: Log { feed: store.clone(), bus: None, unsealer: unsealer.clone(), log_id: log },
             cache_bytes: 1_000_000,
@@ -151,7 +190,7 @@ impl World {
             keyring,
             now,
             commands,
-            _folder: folder,
+            _place: kept,
         };
         world.found().await;
         world
@@ -346,9 +385,14 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
+    /// Where the log ends.
+    pub(crate) async fn record_head(&self) -> Position {
+        self.store.head().await.unwrap().position
+    }
+
     /// Asks as Ana, no earlier than everything that was recorded.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        let head = self.store.head().await.unwrap().position;
+        let head = self.record_head().await;
         let sign = if path.contains('?') { '&' } else { '?' };
         self.ask(&token("ana"), &format!("{path}{sign}at_least={head}")).await
     }
