@@ -226,7 +226,7 @@ fn routes(opened: &Opened, read_side: &ReadSide, clock: Clock, folder: PathBuf) 
     let Opened { store, keys, unsealer, handler } = opened;
     let app = App::new(handler.clone(), Arc::new(draw_id));
     let questions = query_api::App::new(
-        read_side.clone(),
+        read_side.view(),
         store.clone(),
         store.clone(),
         unsealer.clone(),

@@ -15,6 +15,8 @@ pub mod follow;
 pub mod generation;
 pub mod compare;
 pub mod read_side;
+pub mod read_view;
+pub mod standby;
 pub mod replay;
 
 #[cfg(test)]

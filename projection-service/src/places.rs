@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use events::{
-    postgres::{Database, READ_SCHEMA},
+    postgres::{Database, READ_SCHEMA, Server},
     testing::TestDatabase,
 };
 use sqlx::{Executor, Row as _};
@@ -25,29 +25,46 @@ pub(crate) enum TestPlace {
 macro_rules! on_both {
     ($($name:ident,)*) => {$(
         mod $name {
-            #[tokio::test]
-            async fn on_sqlite() {
-                super::$name(crate::places::TestPlace::folder()).await;
+            #[test]
+            fn on_sqlite() {
+                crate::places::on_sqlite(super::$name);
             }
 
-            #[tokio::test]
-            async fn on_postgres() {
+            #[test]
+            fn on_postgres() {
                 let test = concat!(module_path!(), "::on_postgres");
-                if let Some(place) = crate::places::TestPlace::postgres(test) {
-                    super::$name(place).await;
-                }
+                crate::places::on_postgres(test, super::$name);
             }
         }
     )*};
 }
 pub(crate) use on_both;
 
+/// Runs a test on files.
+pub(crate) fn on_sqlite(body: impl AsyncFnOnce(&TestPlace)) {
+    let place = TestPlace::folder();
+    runtime().block_on(body(&place));
+}
+
+/// Runs a test on a database. Nothing of the test is left when the database goes: a connection that
+/// is only half made would keep the server waiting for a minute.
+pub(crate) fn on_postgres(test: &str, body: impl AsyncFnOnce(&TestPlace)) {
+    if let Some(place) = TestPlace::postgres(test) {
+        runtime().block_on(body(&place));
+    }
+}
+
+/// What a test runs on, one task at a time.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 impl TestPlace {
     pub(crate) fn folder() -> Self {
         Self::Folder(tempfile::tempdir().unwrap())
     }
 
-    pub(crate) fn postgres(test: &str) -> Option<Self> {
+    fn postgres(test: &str) -> Option<Self> {
         TestDatabase::new(test).map(Self::Postgres)
     }
 
@@ -55,6 +72,14 @@ impl TestPlace {
         match self {
             Self::Folder(folder) => Place::Folder(folder.path().to_owned()),
             Self::Postgres(database) => Place::Postgres(database.server()),
+        }
+    }
+
+    /// The database.
+    pub(crate) fn server(&self) -> Server {
+        match self {
+            Self::Folder(_) => unreachable!("it is for tests on a database"),
+            Self::Postgres(database) => database.server(),
         }
     }
 

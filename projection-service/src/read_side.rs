@@ -14,6 +14,7 @@ use crate::{
     generation::{Published, Register, State},
     models::ReadModels,
     read_store::{Checkpoint, ReadStore, ReadStoreError},
+    read_view::ReadView,
 };
 
 pub use crate::generation::{Place, Pool};
@@ -156,6 +157,12 @@ impl ReadSide {
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.inner.progress.subscribe()
+    }
+
+    /// What whoever answers questions in this process needs of it.
+    #[must_use]
+    pub fn view(&self) -> ReadView {
+        ReadView::here(self.clone())
     }
 
     /// How it goes now.

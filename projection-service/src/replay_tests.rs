@@ -61,10 +61,10 @@ async fn replay(side: &ReadSide) -> Result<Report, ReplayError> {
     side.replay(&|_| {}, never()).await
 }
 
-async fn a_rebuild_equals_the_live_rows_while_the_log_grows(place: TestPlace) {
+async fn a_rebuild_equals_the_live_rows_while_the_log_grows(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(2_000).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 2_001).await;
 
     let writer = async {
@@ -92,10 +92,10 @@ async fn a_rebuild_equals_the_live_rows_while_the_log_grows(place: TestPlace) {
     side.close().await;
 }
 
-async fn readers_finish_on_the_old_rows_which_go_with_the_last_of_them(place: TestPlace) {
+async fn readers_finish_on_the_old_rows_which_go_with_the_last_of_them(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(100).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 101).await;
     let old = side.live();
     replay(&side).await.unwrap();
@@ -105,15 +105,15 @@ async fn readers_finish_on_the_old_rows_which_go_with_the_last_of_them(place: Te
     drop(old);
     place.keeps_only(2).await;
     side.close().await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     assert_eq!(side.live().number, 2);
     side.close().await;
 }
 
-async fn a_planted_difference_is_found_and_named(place: TestPlace) {
+async fn a_planted_difference_is_found_and_named(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(3_000).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 3_001).await;
     let changed =
         place.execute(1, "update thing set amount = amount + 1 where from_position = 2000").await;
@@ -141,10 +141,10 @@ async fn a_planted_difference_is_found_and_named(place: TestPlace) {
     side.close().await;
 }
 
-async fn a_cancelled_rebuild_is_resumed(place: TestPlace) {
+async fn a_cancelled_rebuild_is_resumed(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(9_000).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 9_001).await;
     let (cancel, cancelled) = watch::channel(false);
     let tell = |progress: ReplayProgress| {
@@ -157,7 +157,7 @@ async fn a_cancelled_rebuild_is_resumed(place: TestPlace) {
     assert_eq!(side.live().number, 1);
 
     side.close().await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 9_001).await;
     let report = replay(&side).await.unwrap();
     assert!(report.is_equal());
@@ -166,25 +166,25 @@ async fn a_cancelled_rebuild_is_resumed(place: TestPlace) {
     side.close().await;
 }
 
-async fn only_one_rebuild_runs_at_a_time(place: TestPlace) {
+async fn only_one_rebuild_runs_at_a_time(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(500).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     let (first, second) = tokio::join!(replay(&side), replay(&side));
     assert!(first.is_ok());
     assert!(matches!(second, Err(ReplayError::Busy)));
     side.close().await;
 }
 
-async fn an_event_that_stops_a_rebuild_leaves_the_live_rows_alone(place: TestPlace) {
+async fn an_event_that_stops_a_rebuild_leaves_the_live_rows_alone(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(200).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 201).await;
     side.close().await;
     let poisoned: Script =
         Arc::new(|position| if position.0 == 150 { vec![Op::Damage] } else { busy(position) });
-    let side = ReadSide::open(settings(&place, &log, poisoned)).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, poisoned)).await.unwrap();
     let outcome = replay(&side).await;
     let Err(ReplayError::Stopped(stop)) = outcome else { unreachable!() };
     assert_eq!((stop.position, stop.code), (Position(150), "row.damaged"));
@@ -194,14 +194,14 @@ async fn an_event_that_stops_a_rebuild_leaves_the_live_rows_alone(place: TestPla
     side.close().await;
 }
 
-async fn rows_of_another_shape_are_made_again_at_start(place: TestPlace) {
+async fn rows_of_another_shape_are_made_again_at_start(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(200).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 201).await;
     side.close().await;
 
-    let newer = versioned(&place, &log, Arc::new(busy), 2);
+    let newer = versioned(place, &log, Arc::new(busy), 2);
     let side = ReadSide::open(newer).await.unwrap();
     assert_eq!(side.live().number, 2);
     assert!(!side.status().is_ready());
@@ -211,16 +211,16 @@ async fn rows_of_another_shape_are_made_again_at_start(place: TestPlace) {
     side.close().await;
 }
 
-async fn rows_of_another_log_are_made_again_at_start(place: TestPlace) {
+async fn rows_of_another_log_are_made_again_at_start(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(200).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 201).await;
     side.close().await;
 
     let restored = TestLog::founded().await;
     restored.append(50).await;
-    let side = ReadSide::open(settings(&place, &restored, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &restored, Arc::new(busy))).await.unwrap();
     until(&side, Progress::is_ready).await;
     let live = side.live();
     assert_eq!((live.number, position_in(&live.pool).await), (2, 51));
@@ -228,10 +228,10 @@ async fn rows_of_another_log_are_made_again_at_start(place: TestPlace) {
     side.close().await;
 }
 
-async fn the_read_side_ends_when_it_is_told_to(place: TestPlace) {
+async fn the_read_side_ends_when_it_is_told_to(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(20).await;
-    let side = ReadSide::open(settings(&place, &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 21).await;
     let (wish, wished) = watch::channel(false);
     let running = {
@@ -244,12 +244,12 @@ async fn the_read_side_ends_when_it_is_told_to(place: TestPlace) {
     assert!(matches!(replay(&side).await, Err(ReplayError::Ended)));
 }
 
-async fn an_event_that_stops_the_live_rows_is_told_with_its_position(place: TestPlace) {
+async fn an_event_that_stops_the_live_rows_is_told_with_its_position(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(20).await;
     let poisoned: Script =
         Arc::new(|position| if position.0 == 15 { vec![Op::Panic] } else { busy(position) });
-    let side = ReadSide::open(settings(&place, &log, poisoned)).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, poisoned)).await.unwrap();
     let progress = until(&side, |progress| matches!(progress.status, Status::Stopped(_))).await;
     let Status::Stopped(stop) = &progress.status else { unreachable!() };
     assert_eq!((stop.position, stop.code), (Position(15), "projector.panicked"));

@@ -12,7 +12,14 @@ use projection_service::{read_side::Pool, table::Value};
 use tower::ServiceExt;
 
 use super::Snapshot;
-use crate::testing::{World, account, brl, contact, opportunity, token};
+use crate::{
+    places::{TestPlace, on_both, on_postgres},
+    testing::{World, account, brl, contact, opportunity, token},
+};
+
+on_both! { World:
+    nothing_is_bound_as_whatever_the_statement_takes,
+}
 
 async fn story(world: &World) {
     for name in ["Álgebra", "algebra", "ALGEBRA_2", "Zeta 100%", "zeta 100", "a\\b", "Ünder_Score"]
@@ -67,13 +74,18 @@ fn questions() -> Vec<String> {
     questions
 }
 
-#[tokio::test]
-async fn both_databases_answer_the_same() {
-    let test = "both_databases_answer_the_same";
-    let Some(postgres) = World::on_postgres(test).await else { return };
-    let sqlite = World::on_sqlite().await;
-    story(&sqlite).await;
-    story(&postgres).await;
+#[test]
+fn both_databases_answer_the_same() {
+    on_postgres("both_databases_answer_the_same", async |database| {
+        let folder = TestPlace::folder();
+        let (sqlite, postgres) = (World::on(&folder).await, World::on(database).await);
+        answer_the_same(&sqlite, &postgres).await;
+    });
+}
+
+async fn answer_the_same(sqlite: &World, postgres: &World) {
+    story(sqlite).await;
+    story(postgres).await;
     let mut empty = Vec::new();
     for question in questions() {
         let (one, other) = (sqlite.get(&question).await, postgres.get(&question).await);
@@ -105,21 +117,15 @@ fn keyless(text: &str) -> serde_json::Value {
     value
 }
 
-#[tokio::test]
-async fn nothing_is_bound_as_whatever_the_statement_takes() {
-    let test = "nothing_is_bound_as_whatever";
-    let Some(postgres) = World::on_postgres(test).await else { return };
-    let sqlite = World::on_sqlite().await;
-    for world in [sqlite, postgres] {
-        let pool = world.read_side.live().pool;
-        let mut snapshot = Snapshot::begin(&pool).await.unwrap();
-        let sql = "select coalesce(name, 'none') as name from users where (id = $1 or name = $2 \
-                   or from_position = $3) or state = $4";
-        let binds = [Value::Null, Value::Null, Value::Null, "Active".into()];
-        world.get("/users").await;
-        let row = snapshot.row(sql, &binds).await.unwrap().unwrap();
-        assert_eq!(row.value("name").unwrap(), "ana".into());
-    }
+async fn nothing_is_bound_as_whatever_the_statement_takes(world: World) {
+    world.get("/users").await;
+    let pool = world.read_side.live().pool;
+    let mut snapshot = Snapshot::begin(&pool).await.unwrap();
+    let sql = "select coalesce(name, 'none') as name from users where (id = $1 or name = $2 \
+               or from_position = $3) or state = $4";
+    let binds = [Value::Null, Value::Null, Value::Null, "Active".into()];
+    let row = snapshot.row(sql, &binds).await.unwrap().unwrap();
+    assert_eq!(row.value("name").unwrap(), "ana".into());
 }
 
 /// Polls a question so many times, then hangs up.
@@ -138,11 +144,16 @@ async fn hang_up_after(polls: u32, question: impl Future) {
     }
 }
 
-#[tokio::test]
-async fn a_caller_who_hangs_up_leaves_no_transaction_behind() {
-    let test = "a_caller_who_hangs_up";
-    let Some(world) = World::on_postgres(test).await else { return };
-    story(&world).await;
+#[test]
+fn a_caller_who_hangs_up_leaves_no_transaction_behind() {
+    on_postgres("a_caller_who_hangs_up", async |place| {
+        let world = World::on(place).await;
+        story(&world).await;
+        hang_up(&world).await;
+    });
+}
+
+async fn hang_up(world: &World) {
     let head = world.record_head().await;
     let Pool::Postgres(rows) = world.read_side.live().pool else { unreachable!() };
     for polls in 0..30 {

@@ -1,6 +1,8 @@
 //! Every statement is prepared against a real schema of either database, and the frequent ones use
 //! an index.
 
+use std::path::Path;
+
 use events::{ids::Category, postgres::Database, testing::TestDatabase, values::Day};
 use projection_service::{
     access::UserRecord,
@@ -22,23 +24,17 @@ use crate::{
     database::Snapshot,
     http::{caller::SESSION, params::Params, routes::LISTS},
     list::{Statement, Test, Wish},
+    places::{TestPlace, on_both},
     records::one,
     sales::{
         chains,
         ledger::{By, Narrowed, Party, block, names, sums},
     },
-    testing::on_both,
 };
 
 /// The empty tables and indexes of the read models.
 struct Schema {
     pool: Pool,
-    _place: Kept,
-}
-
-enum Kept {
-    Folder { _folder: tempfile::TempDir },
-    Database { _database: TestDatabase },
 }
 
 on_both! { Schema:
@@ -52,20 +48,25 @@ on_both! { Schema:
 }
 
 impl Schema {
-    async fn on_sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rows.db");
+    async fn on(place: &TestPlace) -> Self {
+        match place {
+            TestPlace::Folder(folder) => Self::in_a_folder(folder.path()).await,
+            TestPlace::Postgres(database) => Self::on_postgres(database).await,
+        }
+    }
+
+    async fn in_a_folder(folder: &Path) -> Self {
+        let path = folder.join("rows.db");
         let models = models::all().unwrap();
         let store = SqliteReadStore::open(&path, models.tables()).unwrap();
         store.make_indexes().await.unwrap();
         store.close().await;
         let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path)).await;
-        Self { pool: Pool::Sqlite(pool.unwrap()), _place: Kept::Folder { _folder: folder } }
+        Self { pool: Pool::Sqlite(pool.unwrap()) }
     }
 
     /// The planner is told to read whole tables and to sort only where it cannot do without.
-    async fn on_postgres(test: &str) -> Option<Self> {
-        let database = TestDatabase::new(test)?;
+    async fn on_postgres(database: &TestDatabase) -> Self {
         let models = models::all().unwrap();
         let server = database.server();
         let store = PostgresReadStore::open(&server, 1, models.tables()).await.unwrap();
@@ -81,7 +82,7 @@ impl Schema {
         store.close().await;
         let settings = [("enable_seqscan", "off"), ("enable_sort", "off")];
         let rows = Database::with_settings(&server, &schema_of(1), 1, &settings);
-        Some(Self { pool: Pool::Postgres(rows), _place: Kept::Database { _database: database } })
+        Self { pool: Pool::Postgres(rows) }
     }
 
     /// How the database would go about a statement.

@@ -30,19 +30,20 @@ use events::{
     personal::Personal,
     sales::{OpportunityCreated, OpportunityEvent},
     store::{Append, EventStore, Fingerprint, StreamReader, memory::MemoryStore},
-    testing::TestDatabase,
     values::{Day, Line, Zone},
 };
 use http_body_util::BodyExt;
-use projection_service::{
-    follow::Log,
-    models,
-    read_side::{Place, ReadSide, Settings},
-};
+use projection_service::{follow::Log, read_side::ReadSide};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::{App, router, sales::checkpoints::Checkpoints};
+pub(crate) use crate::places::on_both;
+use crate::{
+    App,
+    places::{Projecting, TestPlace},
+    router,
+    sales::checkpoints::Checkpoints,
+};
 
 /// Noon in UTC.
 pub(crate) const START: &str = "2026-03-10T12:00:00Z";
@@ -112,48 +113,12 @@ pub(crate) struct World {
     keyring: Keyring,
     now: Arc<AtomicI64>,
     commands: AtomicU64,
-    _place: TestPlace,
+    _projecting: Projecting,
 }
-
-/// Where the rows are. It goes with the test.
-enum TestPlace {
-    Folder(tempfile::TempDir),
-    Postgres(TestDatabase),
-}
-
-/// Runs each of these functions as a test on both databases.
-macro_rules! on_both {
-    ($of:ident: $($name:ident,)*) => {$(
-        mod $name {
-            #[tokio::test]
-            async fn on_sqlite() {
-                super::$name(super::$of::on_sqlite().await).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgres() {
-                let test = concat!(module_path!(), "::on_postgres");
-                if let Some(given) = super::$of::on_postgres(test).await {
-                    super::$name(given).await;
-                }
-            }
-        }
-    )*};
-}
-pub(crate) use on_both;
 
 impl World {
     /// An organisation in Sao Paulo with Ana, who has a token that opens questions and the audit.
-    pub(crate) async fn on_sqlite() -> Self {
-        Self::on(TestPlace::Folder(tempfile::tempdir().unwrap())).await
-    }
-
-    /// The same whose rows are in a database of the test's own.
-    pub(crate) async fn on_postgres(test: &str) -> Option<Self> {
-        Some(Self::on(TestPlace::Postgres(TestDatabase::new(test)?)).await)
-    }
-
-    async fn on(kept: TestPlace) -> Self {
+    pub(crate) async fn on(place: &TestPlace) -> Self {
         let log = LogId(derived("log"));
         let now = Arc::new(AtomicI64::new(instant(START).micros()));
         let clock = {
@@ -164,18 +129,10 @@ impl World {
         let keys = Arc::new(MemoryKeys::new());
         let keyring = Keyring::new(keys.clone(), log);
         let unsealer = keyring.unsealer().clone();
-        let settings = Settings {
-            place: match &kept {
-                TestPlace::Folder(folder) => Place::Folder(folder.path().to_owned()),
-                TestPlace::Postgres(database) => Place::Postgres(database.server()),
-            },
-            models: Arc::new(models::all().unwrap()),
-            log: Log { feed: store.clone(), bus: None, unsealer: unsealer.clone(), log_id: log },
-            cache_bytes: 1_000_000,
-            connections: 2,
-        };
-        let read_side = ReadSide::open(settings).await.unwrap();
-        let mut app = App::new(read_side.clone(), store.clone(), store.clone(), unsealer, clock);
+        let log = Log { feed: store.clone(), bus: None, unsealer: unsealer.clone(), log_id: log };
+        let projecting = place.project(log).await;
+        let (read_side, view) = (projecting.read_side.clone(), projecting.view.clone());
+        let mut app = App::new(view, store.clone(), store.clone(), unsealer, clock);
         // Small blocks, so that small logs have some.
         app.checkpoints = Checkpoints::of_blocks(8);
         let checkpoints = app.checkpoints.clone();
@@ -190,7 +147,7 @@ impl World {
             keyring,
             now,
             commands,
-            _place: kept,
+            _projecting: projecting,
         };
         world.found().await;
         world

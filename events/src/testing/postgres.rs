@@ -1,6 +1,6 @@
 //! A database of a test's own on the server that `tests/run.sh` started.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use uuid::Uuid;
@@ -54,12 +54,36 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        execute(&self.admin, format!("drop database if exists {} with (force)", self.name));
+        let statement = format!("drop database if exists {} with (force)", self.name);
+        let mut dropped = try_execute(&self.admin, statement.clone());
+        for _ in 0..100 {
+            // The server's own vacuum may be at work there, which ends soon.
+            let is_busy = matches!(&dropped, Err(sqlx::Error::Database(error))
+                if matches!(error.code().as_deref(), Some("42501" | "55006")));
+            if !is_busy {
+                break;
+            }
+            wait_a_moment();
+            dropped = try_execute(&self.admin, statement.clone());
+        }
+        if !thread::panicking() {
+            dropped.expect("the server that ANNALS_TEST_POSTGRES names works");
+        }
     }
 }
 
-/// Runs a statement, also where an async runtime is at work already.
+#[expect(clippy::disallowed_methods, reason = "a vacuum that ends tells nobody")]
+fn wait_a_moment() {
+    thread::sleep(Duration::from_millis(50));
+}
+
 fn execute(admin: &Server, statement: String) {
+    let done = try_execute(admin, statement);
+    done.expect("the server that ANNALS_TEST_POSTGRES names works");
+}
+
+/// Runs a statement, also where an async runtime is at work already.
+fn try_execute(admin: &Server, statement: String) -> Result<(), sqlx::Error> {
     let options = admin.options("public");
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -69,8 +93,5 @@ fn execute(admin: &Server, statement: String) {
             connection.close().await
         })
     };
-    let done = thread::spawn(run).join().expect("the thread ends");
-    if !thread::panicking() {
-        done.expect("the server that ANNALS_TEST_POSTGRES names works");
-    }
+    thread::spawn(run).join().expect("the thread ends")
 }

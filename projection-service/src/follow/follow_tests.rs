@@ -79,10 +79,10 @@ impl Running {
     }
 }
 
-async fn the_rows_are_in_step_with_the_log(place: TestPlace) {
+async fn the_rows_are_in_step_with_the_log(place: &TestPlace) {
     let (log, script): (_, Script) = (TestLog::founded().await, Arc::new(busy));
     log.append(500).await;
-    let mut running = start(&place, models(script.clone()), &log).await;
+    let mut running = start(place, models(script.clone()), &log).await;
     running.at(501).await;
     running.holds(&script, 501).await;
 
@@ -94,36 +94,36 @@ async fn the_rows_are_in_step_with_the_log(place: TestPlace) {
     running.end().await;
 }
 
-async fn a_restart_goes_on_where_the_rows_are(place: TestPlace) {
+async fn a_restart_goes_on_where_the_rows_are(place: &TestPlace) {
     let (log, script): (_, Script) = (TestLog::founded().await, Arc::new(busy));
     for round in 1..=5 {
         log.append(100).await;
-        let mut running = start(&place, models(script.clone()), &log).await;
+        let mut running = start(place, models(script.clone()), &log).await;
         running.at(round * 100 + 1).await;
         running.holds(&script, round * 100 + 1).await;
         running.end().await;
     }
 }
 
-async fn a_loop_that_is_killed_between_two_batches_loses_and_repeats_nothing(place: TestPlace) {
+async fn a_loop_that_is_killed_between_two_batches_loses_and_repeats_nothing(place: &TestPlace) {
     let (log, script): (_, Script) = (TestLog::founded().await, Arc::new(busy));
     for round in 1..=10_u64 {
         log.append(200).await;
-        let mut running = start(&place, models(script.clone()), &log).await;
+        let mut running = start(place, models(script.clone()), &log).await;
         running.at((round - 1) * 200 + 2).await;
         running.task.abort();
         assert!(running.task.await.is_err_and(|error| error.is_cancelled()));
         running.store.close().await;
     }
-    let mut running = start(&place, models(script.clone()), &log).await;
+    let mut running = start(place, models(script.clone()), &log).await;
     running.at(2001).await;
     running.holds(&script, 2001).await;
     running.end().await;
 }
 
-async fn a_loop_stands_still_where_it_is_told_to(place: TestPlace) {
+async fn a_loop_stands_still_where_it_is_told_to(place: &TestPlace) {
     let (log, script): (_, Script) = (TestLog::founded().await, Arc::new(busy));
-    let mut running = start(&place, models(script.clone()), &log).await;
+    let mut running = start(place, models(script.clone()), &log).await;
     running.goal.send_modify(|goal| goal.until = Some(Position(77)));
     log.append(200).await;
     running.at(77).await;
@@ -134,7 +134,7 @@ async fn a_loop_stands_still_where_it_is_told_to(place: TestPlace) {
     running.end().await;
 }
 
-async fn stops_at(place: TestPlace, op: Op, code: &str) {
+async fn stops_at(place: &TestPlace, op: Op, code: &str) {
     let log = TestLog::founded().await;
     let poisoned: Script = Arc::new(move |position| match position.0 {
         20 => vec![Op::Put(1, 1)],
@@ -142,7 +142,7 @@ async fn stops_at(place: TestPlace, op: Op, code: &str) {
         _ => busy(position).into_iter().filter(|op| *op != Op::Remove(1)).collect(),
     });
     log.append(300).await;
-    let mut running = start(&place, models(poisoned.clone()), &log).await;
+    let mut running = start(place, models(poisoned.clone()), &log).await;
     let stop = running.stopped().await;
     assert_eq!((stop.position, stop.code), (Position(130), code));
     running.holds(&poisoned, 129).await;
@@ -152,40 +152,40 @@ async fn stops_at(place: TestPlace, op: Op, code: &str) {
         130 => vec![],
         _ => poisoned(position),
     });
-    let mut running = start(&place, models(healed.clone()), &log).await;
+    let mut running = start(place, models(healed.clone()), &log).await;
     running.at(301).await;
     running.holds(&healed, 301).await;
     running.end().await;
 }
 
-async fn an_event_whose_rows_are_damaged_stops_the_loop(place: TestPlace) {
+async fn an_event_whose_rows_are_damaged_stops_the_loop(place: &TestPlace) {
     stops_at(place, Op::Damage, "row.damaged").await;
 }
 
-async fn an_event_that_makes_a_projector_panic_stops_the_loop(place: TestPlace) {
+async fn an_event_that_makes_a_projector_panic_stops_the_loop(place: &TestPlace) {
     stops_at(place, Op::Panic, "projector.panicked").await;
 }
 
-async fn an_event_that_adds_a_row_twice_stops_the_loop(place: TestPlace) {
+async fn an_event_that_adds_a_row_twice_stops_the_loop(place: &TestPlace) {
     stops_at(place, Op::Misfit(1), "projector.misfit").await;
 }
 
-async fn an_event_that_nobody_knows_stops_the_loop(place: TestPlace) {
+async fn an_event_that_nobody_knows_stops_the_loop(place: &TestPlace) {
     let (log, script): (_, Script) = (TestLog::founded().await, Arc::new(busy));
     log.append(50).await;
     log.append_raw(EventType::new("user.promoted", 1), br#"{"data":{}}"#.to_vec()).await;
     log.append(50).await;
-    let mut running = start(&place, models(script.clone()), &log).await;
+    let mut running = start(place, models(script.clone()), &log).await;
     let stop = running.stopped().await;
     assert_eq!((stop.position, stop.code), (Position(52), "event.unknown"));
     running.holds(&script, 51).await;
     running.end().await;
 }
 
-async fn of_two_loops_on_one_file_one_stops(place: TestPlace) {
+async fn of_two_loops_on_one_file_one_stops(place: &TestPlace) {
     let (log, script): (_, Script) = (TestLog::founded().await, Arc::new(busy));
-    let mut first = start(&place, models(script.clone()), &log).await;
-    let mut second = start(&place, models(script.clone()), &log).await;
+    let mut first = start(place, models(script.clone()), &log).await;
+    let mut second = start(place, models(script.clone()), &log).await;
     let appending = async {
         let mut rhythm = tokio::time::interval(Duration::from_millis(5));
         for _ in 0..2_000 {

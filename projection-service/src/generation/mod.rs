@@ -22,9 +22,10 @@ mod folder;
 mod postgres_register;
 mod published;
 
-pub(crate) use folder::FolderRegister;
-pub(crate) use postgres_register::{GRACE, PostgresRegister};
-pub(crate) use published::Published;
+use folder::FolderRegister;
+use postgres_register::GRACE;
+pub(crate) use postgres_register::{PostgresRegister, prepare, unfit};
+pub(crate) use published::{Published, seen};
 
 /// Where read models are kept.
 #[derive(Clone, Debug)]

@@ -48,7 +48,9 @@ pub(crate) async fn prepare(
     log_id: LogId,
     connections: u32,
 ) -> Result<Database, PostgresError> {
-    let settings = [("client_min_messages", "warning")];
+    // Whoever was put to sleep in the middle of a change must not hold up who takes over.
+    let settings =
+        [("client_min_messages", "warning"), ("idle_in_transaction_session_timeout", "5s")];
     let database = Database::with_settings(server, READ_SCHEMA, connections, &settings);
     database.connect().await?;
     let made = database.transaction("begin", move |connection| {
@@ -74,14 +76,7 @@ async fn make(connection: &mut PgConnection, log_id: LogId) -> Result<Option<Str
         let sql = "select format, log_id from installation where id = 1";
         let row = sqlx::query(sql).fetch_one(connection).await?;
         let (format, log): (i64, Uuid) = (row.try_get(0)?, row.try_get(1)?);
-        return Ok(if format != FORMAT {
-            Some(format!("its read models are of format {format}, this build knows {FORMAT}"))
-        } else if log != log_id.0 {
-            let log = LogId(log);
-            Some(format!("its read models are made from the log {log}, this log is {log_id}"))
-        } else {
-            None
-        });
+        return Ok(unfit(format, LogId(log), log_id));
     }
     let schema = format!("create schema if not exists {READ_SCHEMA}");
     connection.execute(AssertSqlSafe(schema)).await?;
@@ -91,6 +86,15 @@ async fn make(connection: &mut PgConnection, log_id: LogId) -> Result<Option<Str
     let sql = "insert into installation (id, format, log_id, epoch) values (1, $1, $2, 0)";
     sqlx::query(sql).bind(FORMAT).bind(log_id.0).execute(connection).await?;
     Ok(None)
+}
+
+/// Why read models of that format and log are none of this process's.
+pub(crate) fn unfit(format: i64, log: LogId, ours: LogId) -> Option<String> {
+    if format != FORMAT {
+        return Some(format!("its read models are of format {format}, this build knows {FORMAT}"));
+    }
+    let why = || format!("its read models are made from the log {log}, this log is {ours}");
+    (log != ours).then(why)
 }
 
 /// The register as one process may write to it, until another one does.

@@ -1,7 +1,13 @@
 //! How the read side goes, as processes that only answer are told: a row that changes with the
 //! status alone. Positions are read where they stand, beside the rows.
 
-use crate::follow::{Progress, Status};
+use events::Position;
+use sqlx::{Row as _, postgres::PgRow};
+
+use crate::{
+    fold::Stop,
+    follow::{CODES, Progress, Status},
+};
 
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,4 +47,29 @@ impl Published {
             Status::Ended => told(ENDED),
         }
     }
+}
+
+/// The status that a row tells of, and whether the rows were in step with the log before. `behind`
+/// says whether they are now.
+pub(crate) fn seen(row: &PgRow, is_behind: bool) -> Result<(Status, bool), sqlx::Error> {
+    let detail: Option<String> = row.try_get("detail")?;
+    let detail = detail.unwrap_or_default();
+    let status = match row.try_get("state")? {
+        RUNNING if is_behind => Status::CatchingUp,
+        RUNNING => Status::Following,
+        WAITING => Status::Waiting { detail: detail.into() },
+        STOPPED => {
+            let code: Option<&str> = row.try_get("code")?;
+            let known = CODES.into_iter().find(|known| Some(*known) == code);
+            let position: Option<i64> = row.try_get("status_position")?;
+            Status::Stopped(Stop {
+                position: Position::from_sql(position.unwrap_or(0)),
+                code: known.unwrap_or("read_side.stopped"),
+                detail,
+            })
+        }
+        ENDED => Status::Waiting { detail: "the process that makes them has ended".into() },
+        _ => Status::Starting,
+    };
+    Ok((status, row.try_get("caught_up")?))
 }

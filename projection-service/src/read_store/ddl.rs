@@ -52,9 +52,14 @@ pub fn tables(dialect: Dialect, tables: &[&'static Table]) -> Vec<String> {
         Dialect::Sqlite => ("blob", ""),
         Dialect::Postgres => ("bytea", " with (fillfactor = 10)"),
     };
+    // A file is one process's. Of several on a database the last that opened the rows writes.
+    let writer = match dialect {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => ", writer bigint not null default 0",
+    };
     let checkpoint = format!(
         "create table if not exists checkpoint (id {int} primary key check (id = 1), \
-         position {int} not null, leaf {bytes}, zone {text}){options}"
+         position {int} not null, leaf {bytes}, zone {text}{writer}){options}"
     );
     let start = "insert into checkpoint (id, position) values (1, 0) on conflict (id) do nothing";
     let mut statements = vec![checkpoint, start.to_owned()];

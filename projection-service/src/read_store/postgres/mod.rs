@@ -62,6 +62,8 @@ pub struct PostgresReadStore {
     database: Database,
     tables: Vec<&'static Table>,
     statements: Arc<Statements>,
+    /// Whoever opens the rows after this one has the next number, and writes from then on.
+    writer: i64,
     /// One writes at a time, and none while indexes are made.
     writing: Arc<Mutex<()>>,
 }
@@ -82,12 +84,16 @@ impl PostgresReadStore {
         let mut ddl = vec![format!("create schema if not exists {schema}")];
         ddl.extend(ddl::tables(Dialect::Postgres, tables));
         let made = database.transaction("begin", |connection| {
-            Box::pin(async move { execute_all(connection, ddl).await })
+            Box::pin(async move {
+                execute_all(connection, ddl).await?;
+                let sql = "update checkpoint set writer = writer + 1 returning writer";
+                sqlx::query_scalar(sql).fetch_one(connection).await
+            })
         });
-        made.await.map_err(failed)?;
+        let writer = made.await.map_err(failed)?;
         let statements = Arc::new(Statements::of(tables));
         let tables = tables.to_vec();
-        Ok(Self { database, tables, statements, writing: Arc::default() })
+        Ok(Self { database, tables, statements, writer, writing: Arc::default() })
     }
 }
 
@@ -124,12 +130,12 @@ impl ReadStore for PostgresReadStore {
 
     fn commit(&self, commit: Commit) -> Answer<'_, Result<(), ReadStoreError>> {
         Box::pin(async move {
-            let statements = Arc::clone(&self.statements);
+            let (statements, writer) = (Arc::clone(&self.statements), self.writer);
             let turn = Arc::clone(&self.writing).lock_owned().await;
             let committed = self.database.transaction("begin", move |connection| {
                 Box::pin(async move {
                     let _turn = turn;
-                    writer::apply(connection, &statements, &commit).await
+                    writer::apply(connection, &statements, writer, &commit).await
                 })
             });
             committed.await.map_err(failed)

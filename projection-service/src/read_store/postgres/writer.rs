@@ -31,9 +31,10 @@ pub(super) async fn checkpoint(connection: &mut PgConnection) -> Result<Checkpoi
 pub(super) async fn apply(
     connection: &mut PgConnection,
     statements: &Statements,
+    writer: i64,
     commit: &Commit,
 ) -> Result<(), sqlx::Error> {
-    move_checkpoint(connection, commit).await?;
+    move_checkpoint(connection, writer, commit).await?;
     for changes in &commit.tables {
         write(connection, statements, changes).await?;
     }
@@ -43,23 +44,31 @@ pub(super) async fn apply(
 /// Whoever finds the checkpoint elsewhere than it left it is not alone, and must not write.
 async fn move_checkpoint(
     connection: &mut PgConnection,
+    writer: i64,
     commit: &Commit,
 ) -> Result<(), sqlx::Error> {
     let Checkpoint { position, leaf, zone } = &commit.reached;
     let sql = "update checkpoint set position = $1, leaf = $2, zone = $3 \
-               where id = 1 and position = $4";
+               where id = 1 and position = $4 and writer = $5";
     let moved = sqlx::query(sql)
         .bind(position.sql())
         .bind(leaf.as_ref().map(|leaf| leaf.0.as_slice()))
         .bind(zone.as_deref())
         .bind(commit.expected.sql())
+        .bind(writer)
         .execute(&mut *connection)
         .await?;
     if moved.rows_affected() == 1 {
         return Ok(());
     }
-    let actual = checkpoint(connection).await?.position;
-    Err(refuse(ReadStoreError::Fenced { actual }))
+    let sql = "select position, writer = $1 from checkpoint where id = 1";
+    let row = sqlx::query(sql).bind(writer).fetch_one(connection).await?;
+    let (position, is_ours): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
+    Err(refuse(if is_ours {
+        ReadStoreError::Fenced { actual: Position::from_sql(position) }
+    } else {
+        ReadStoreError::Superseded
+    }))
 }
 
 async fn write(
