@@ -22,7 +22,7 @@ use events::{
 use projection_service::{
     follow::Log,
     models,
-    read_side::{ReadSide, Settings},
+    read_side::{Place, ReadSide, Settings},
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
@@ -185,7 +185,7 @@ async fn start_following(
     let all = models::all().map_err(Exit::failed)?;
     let read = folder.folder("read").map_err(|error| Exit::new(Code::Folder, error))?;
     let settings = Settings {
-        folder: read,
+        place: Place::Folder(read),
         models: Arc::new(all),
         log: Log {
             feed: feed.clone(),
@@ -226,7 +226,7 @@ fn routes(opened: &Opened, read_side: &ReadSide, clock: Clock, folder: PathBuf) 
     let Opened { store, keys, unsealer, handler } = opened;
     let app = App::new(handler.clone(), Arc::new(draw_id));
     let questions = query_api::App::new(
-        read_side.clone(),
+        read_side.view(),
         store.clone(),
         store.clone(),
         unsealer.clone(),

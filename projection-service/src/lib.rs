@@ -15,10 +15,14 @@ pub mod follow;
 pub mod generation;
 pub mod compare;
 pub mod read_side;
+pub mod read_view;
+pub mod standby;
 pub mod replay;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod places;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

@@ -24,13 +24,15 @@ use events::{
 use super::all;
 use crate::{
     access::{OrganizationRecord, TokenRecord, UserRecord},
+    compare::{Verdict, compare},
     customers::{AccountRecord, ConnectionRecord, ConnectionRoleRecord, ContactRecord, NoteRecord},
     fold::{Decoded, Folded, Folder},
-    read_store::{Checkpoint, ReadStore, SqliteReadStore},
+    places::{TestPlace, on_both, on_postgres},
+    read_store::Checkpoint,
     record::{Record, document},
     sales::{OpportunityRecord, OrderRecord, QuoteRecord},
     samples::*,
-    table::Value,
+    table::{Keeping, Value},
     testing::dump,
     world::{World, id, instant},
 };
@@ -177,11 +179,14 @@ fn every_table_has_one_owner_and_indexes_of_its_own_columns() {
 }
 
 /// Folds the story into a read store, in batches of that many events; answers the tables' rows.
-async fn stored_in_batches(world: &World, size: usize) -> Vec<(&'static str, Vec<Vec<Value>>)> {
+async fn stored_in_batches(
+    place: &TestPlace,
+    world: &World,
+    size: usize,
+) -> Vec<(&'static str, Vec<Vec<Value>>)> {
     let models = Arc::new(all().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("rows.db");
-    let store = SqliteReadStore::open(&file, models.tables()).unwrap();
+    let number = u32::try_from(size).unwrap();
+    let store = place.store_of(number, models.tables()).await;
     let mut folder = Folder::new(models.clone(), Checkpoint::default(), 0);
     let decoded = |(recorded, payload): &(Recorded, Payload)| Decoded {
         recorded: Arc::new(recorded.clone()),
@@ -205,6 +210,7 @@ async fn stored_in_batches(world: &World, size: usize) -> Vec<(&'static str, Vec
     }
     store.make_indexes().await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();
+    assert_eq!(snapshot.position().sql(), world.head());
     let mut tables = Vec::new();
     for table in models.tables() {
         let rows = dump(snapshot.as_mut(), table, Position(u64::MAX >> 1)).await;
@@ -213,16 +219,43 @@ async fn stored_in_batches(world: &World, size: usize) -> Vec<(&'static str, Vec
     tables
 }
 
-#[tokio::test]
-async fn a_read_store_holds_what_the_projectors_said_however_the_log_was_cut() {
+on_both! {
+    a_read_store_holds_what_the_projectors_said_however_the_log_was_cut,
+}
+
+async fn a_read_store_holds_what_the_projectors_said_however_the_log_was_cut(place: &TestPlace) {
     let world = story();
-    let stored = stored_in_batches(&world, world.log.len()).await;
+    let stored = stored_in_batches(place, &world, world.log.len()).await;
     for size in [1, 3] {
-        assert_eq!(stored_in_batches(&world, size).await, stored, "batches of {size}");
+        assert_eq!(stored_in_batches(place, &world, size).await, stored, "batches of {size}");
     }
     for (name, rows) in stored {
         let expected =
             world.stored().get(name).map_or(0, |states| states.values().flatten().count());
         assert_eq!(rows.len(), expected, "rows of `{name}`");
+    }
+}
+
+#[test]
+fn both_databases_hold_the_same_row_for_row() {
+    on_postgres("both_databases_hold_the_same_row_for_row", hold_the_same);
+}
+
+async fn hold_the_same(database: &TestPlace) {
+    let folder = TestPlace::folder();
+    let world = story();
+    let tables = all().unwrap();
+    for place in [&folder, database] {
+        stored_in_batches(place, &world, 5).await;
+    }
+    let mut sqlite = folder.store_of(5, tables.tables()).await.snapshot().await.unwrap();
+    let mut postgres = database.store_of(5, tables.tables()).await.snapshot().await.unwrap();
+    for cut in [world.head() / 2, world.head()].map(Position::from_sql) {
+        for table in tables.tables() {
+            let report = compare(table, cut, &mut *sqlite, &mut *postgres).await.unwrap();
+            let is_cut = cut.sql() == world.head() || table.keeping != Keeping::Current;
+            let verdict = if is_cut { Verdict::Equal } else { Verdict::NotCompared };
+            assert_eq!((report.verdict, report.old), (verdict, report.new), "{}", table.name);
+        }
     }
 }

@@ -1,26 +1,29 @@
 //! The read side of one installation: the live generation, its loop, and who reads from it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
-use events::{Position, store::EventFeed};
-use sqlx::{
-    SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
-};
+use events::{Position, postgres::PostgresError, store::EventFeed};
 use tokio::{
     sync::{Mutex, mpsc, watch},
     task::JoinHandle,
+    time::timeout,
 };
 
 use crate::{
     follow::{Follow, Goal, Log, Progress, Status},
-    generation::{Register, State},
+    generation::{Published, Register, State},
     models::ReadModels,
-    read_store::{Checkpoint, ReadStore, ReadStoreError, SqliteReadStore},
+    read_store::{Checkpoint, ReadStore, ReadStoreError},
+    read_view::ReadView,
 };
+
+pub use crate::generation::{Place, Pool};
 
 /// From how many waiting events on a new generation is filled before it gets its indexes.
 const MANY: u64 = 20_000;
+
+/// How soon it is tried again to tell other processes how it goes.
+const RETELL: Duration = Duration::from_secs(1);
 
 /// Enough that following live rarely loads a row, and that rebuilding some ten thousand records
 /// never does.
@@ -29,8 +32,8 @@ pub const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// What a read side is made of.
 #[derive(Clone)]
 pub struct Settings {
-    /// The data folder.
-    pub folder: PathBuf,
+    /// Where the rows are.
+    pub place: Place,
     /// The read models.
     pub models: Arc<ReadModels>,
     /// Where events come from.
@@ -47,18 +50,24 @@ pub struct Settings {
 pub struct LiveGeneration {
     /// Its number.
     pub number: u32,
-    /// Its file.
-    pub path: PathBuf,
     /// Connections that only read.
-    pub pool: SqlitePool,
-    /// Gone with the last holder: the file is kept until then.
+    pub pool: Pool,
+    /// Gone with the last holder: the rows are kept until then.
     _held: mpsc::Sender<()>,
+}
+
+impl LiveGeneration {
+    /// Connections to a generation, and what ends when nobody holds it any more.
+    pub(crate) fn new(number: u32, pool: Pool) -> (Self, mpsc::Receiver<()>) {
+        let (held, released) = mpsc::channel(1);
+        (Self { number, pool, _held: held }, released)
+    }
 }
 
 /// A generation with its loop.
 pub(crate) struct Generation {
     pub(crate) number: u32,
-    pub(crate) store: Arc<SqliteReadStore>,
+    pub(crate) store: Arc<dyn ReadStore>,
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) goal: watch::Sender<Goal>,
     task: Option<JoinHandle<()>>,
@@ -74,7 +83,7 @@ pub struct ReadSide {
 
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
-    pub(crate) register: Register,
+    pub(crate) register: Arc<Register>,
     /// The live generation; none once the read side has ended.
     pub(crate) current: Mutex<Option<Generation>>,
     pub(crate) replaying: Mutex<()>,
@@ -91,17 +100,19 @@ impl ReadSide {
     /// # Errors
     /// When the folder or the log cannot be used.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
-        let register = Register::open(&settings.folder)?;
-        for retired in register.list(State::Retired)? {
-            register.delete(retired.number)?;
+        let register = Arc::new(Register::open(&settings.place, settings.log.log_id).await?);
+        let closing = watch::channel(false).0;
+        for retired in register.list(State::Retired).await? {
+            forget(&register, retired.number, retired.kept_for, &closing).await?;
         }
-        let (number, store) = open_live(&settings, &register).await?;
-        let (generation, live) = start(&settings, number, store);
+        let (number, store) = open_live(&settings, &register, &closing).await?;
+        let (generation, live) = start(&settings, &register, number, store);
         make_indexes(&settings, &generation).await?;
 
         let (forwarding, source) = watch::channel(generation.progress.clone());
-        let (progress, _) = watch::channel(generation.progress.borrow().clone());
+        let (progress, told) = watch::channel(generation.progress.borrow().clone());
         tokio::spawn(forward(source, progress.clone()));
+        tokio::spawn(publish(Arc::clone(&register), told, closing.subscribe()));
         let inner = Inner {
             settings,
             register,
@@ -110,19 +121,19 @@ impl ReadSide {
             live: watch::channel(live).0,
             progress,
             forwarding,
-            closing: watch::channel(false).0,
+            closing,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Waits for the wish to shut down, then finishes the batch under way and closes all files.
+    /// Waits for the wish to shut down, then finishes the batch under way and closes everything.
     pub async fn run(&self, mut shutdown: watch::Receiver<bool>) {
         // Whoever could wish it may also be gone.
         drop(shutdown.wait_for(|wished| *wished).await);
         self.close().await;
     }
 
-    /// Finishes the batch under way and closes all files.
+    /// Finishes the batch under way and closes everything.
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
         if let Some(mut generation) = self.inner.current.lock().await.take() {
@@ -130,6 +141,7 @@ impl ReadSide {
             let pool = self.inner.live.borrow().pool.clone();
             pool.close().await;
             generation.store.close().await;
+            self.inner.register.close().await;
         }
         self.inner.progress.send_modify(|progress| progress.status = Status::Ended);
     }
@@ -145,6 +157,12 @@ impl ReadSide {
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.inner.progress.subscribe()
+    }
+
+    /// What whoever answers questions in this process needs of it.
+    #[must_use]
+    pub fn view(&self) -> ReadView {
+        ReadView::here(self.clone())
     }
 
     /// How it goes now.
@@ -177,15 +195,16 @@ impl Generation {
         (self.goal, self.progress, self.task) = (goal, progress, Some(task));
     }
 
-    /// Closes and deletes the file once nobody reads from it any more.
-    pub(crate) async fn retire(mut self, pool: SqlitePool, inner: Arc<Inner>) {
+    /// Closes and deletes the rows once nobody reads them any more.
+    pub(crate) async fn retire(mut self, pool: Pool, inner: Arc<Inner>) {
         self.stop().await;
         // Nobody ever sends: this ends when all senders are gone.
         self.released.recv().await;
         pool.close().await;
         self.store.close().await;
-        if let Err(error) = inner.register.delete(self.number) {
-            tracing::warn!(%error, generation = self.number, "an old generation stays for now");
+        let (register, number) = (&inner.register, self.number);
+        if let Err(error) = forget(register, number, register.grace(), &inner.closing).await {
+            tracing::warn!(%error, generation = number, "an old generation stays for now");
         }
     }
 }
@@ -199,9 +218,12 @@ impl Drop for Generation {
 /// Why the read side cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The files cannot be used.
+    /// The rows cannot be used.
     #[error(transparent)]
     ReadStore(#[from] ReadStoreError),
+    /// The database cannot be used, or must not be: its read models are of another log.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] events::store::StoreError),
@@ -210,15 +232,16 @@ pub enum OpenError {
 /// The live generation if it can be kept, else a new and empty one.
 async fn open_live(
     settings: &Settings,
-    register: &Register,
-) -> Result<(u32, SqliteReadStore), OpenError> {
-    let shape = settings.models.shape();
-    if let Some(entry) = register.list(State::Live)?.pop() {
+    register: &Arc<Register>,
+    closing: &watch::Sender<bool>,
+) -> Result<(u32, Arc<dyn ReadStore>), OpenError> {
+    let (shape, tables) = (settings.models.shape(), settings.models.tables());
+    if let Some(entry) = register.list(State::Live).await?.pop() {
         let number = entry.number;
         if entry.shape != **shape {
             tracing::info!(generation = number, "the read models have a new shape");
         } else {
-            match SqliteReadStore::open(&register.file(number), settings.models.tables()) {
+            match register.store(number, tables).await {
                 Ok(store) if fits(&*settings.log.feed, &store.checkpoint().await?).await? => {
                     return Ok((number, store));
                 }
@@ -233,12 +256,38 @@ async fn open_live(
             }
         }
     }
-    let number = register.begin(shape)?;
-    let store = SqliteReadStore::open(&register.file(number), settings.models.tables())?;
-    if let Some(retired) = register.switch_to(number)? {
-        register.delete(retired)?;
+    let number = register.begin(shape).await?;
+    let store = register.store(number, tables).await?;
+    if let Some(retired) = register.switch_to(number).await? {
+        forget(register, retired, register.grace(), closing).await?;
     }
     Ok((number, store))
+}
+
+/// Deletes the rows of a generation that is not live any more: at once, or beside everything else
+/// when other processes may read them still.
+async fn forget(
+    register: &Arc<Register>,
+    number: u32,
+    kept_for: Duration,
+    closing: &watch::Sender<bool>,
+) -> Result<(), ReadStoreError> {
+    if kept_for.is_zero() {
+        return register.delete(number).await;
+    }
+    let (register, mut closing) = (Arc::clone(register), closing.subscribe());
+    tokio::spawn(async move {
+        // Whoever is told to close leaves it to the next start.
+        while timeout(kept_for, closing.wait_for(|closing| *closing)).await.is_err() {
+            match register.delete(number).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(%error, generation = number, "an old generation stays for now");
+                }
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Whether the event at the checkpoint is still the one the rows were made from. It is not when the
@@ -256,17 +305,12 @@ async fn fits(
 /// Starts a generation's loop and makes its connections for reading.
 pub(crate) fn start(
     settings: &Settings,
+    register: &Register,
     number: u32,
-    store: SqliteReadStore,
+    store: Arc<dyn ReadStore>,
 ) -> (Generation, LiveGeneration) {
-    let store = Arc::new(store);
-    let (held, released) = mpsc::channel(1);
-    let live = LiveGeneration {
-        number,
-        path: store.path().to_owned(),
-        pool: pool(settings, &store),
-        _held: held,
-    };
+    let pool = register.pool(number, settings.connections);
+    let (live, released) = LiveGeneration::new(number, pool);
     let (goal, progress, task) = follow(settings, number, store.clone());
     (Generation { number, store, progress, goal, task: Some(task), released }, live)
 }
@@ -274,7 +318,7 @@ pub(crate) fn start(
 fn follow(
     settings: &Settings,
     number: u32,
-    store: Arc<SqliteReadStore>,
+    store: Arc<dyn ReadStore>,
 ) -> (watch::Sender<Goal>, watch::Receiver<Progress>, JoinHandle<()>) {
     let (goal, goals) = watch::channel(Goal::default());
     let progress = Progress { generation: number, ..Progress::default() };
@@ -288,19 +332,6 @@ fn follow(
         progress: sender,
     };
     (goal, progress, tokio::spawn(follow.run()))
-}
-
-fn pool(settings: &Settings, store: &SqliteReadStore) -> SqlitePool {
-    let options = SqliteConnectOptions::new()
-        .filename(store.path())
-        .read_only(true)
-        .pragma("cache_size", "-4096")
-        .pragma("temp_store", "memory");
-    // A file does not go away like a server: there is no need to ask before each question.
-    SqlitePoolOptions::new()
-        .max_connections(settings.connections)
-        .test_before_acquire(false)
-        .connect_lazy_with(options)
 }
 
 /// Makes the indexes that questions need: at once, or when a long way is behind.
@@ -347,6 +378,33 @@ async fn forward(
                     }
                     break;
                 }
+            }
+        }
+    }
+}
+
+/// Tells other processes how it goes, whenever the status changes.
+async fn publish(
+    register: Arc<Register>,
+    mut progress: watch::Receiver<Progress>,
+    mut closing: watch::Receiver<bool>,
+) {
+    let mut told = None;
+    loop {
+        let latest = progress.borrow_and_update().clone();
+        let now = Published::of(&latest);
+        if latest.status != Status::Ended && told.as_ref() != Some(&now) {
+            match register.publish(&latest).await {
+                Ok(()) => told = Some(now),
+                Err(ReadStoreError::Superseded) => return,
+                Err(error) => tracing::debug!(%error, "nobody is told how the read models go"),
+            }
+        }
+        // What could not be told is told a little later.
+        tokio::select! {
+            _ = closing.wait_for(|closing| *closing) => return,
+            changed = timeout(RETELL, progress.changed()) => if matches!(changed, Ok(Err(_))) {
+                return;
             }
         }
     }

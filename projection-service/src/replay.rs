@@ -14,7 +14,7 @@ use crate::{
     follow::{Progress, Status},
     generation::State,
     read_side::{Generation, LiveGeneration, ReadSide, start},
-    read_store::{ReadStore, ReadStoreError, Snapshot, SqliteReadStore},
+    read_store::{ReadStoreError, Snapshot},
 };
 
 /// How far the new generation may be behind when the last steps begin.
@@ -94,7 +94,7 @@ pub enum ReplayError {
     /// An event cannot be taken.
     #[error("event {} cannot be projected: {}", .0.position, .0.detail)]
     Stopped(Stop),
-    /// The files cannot be used.
+    /// The rows cannot be used.
     #[error(transparent)]
     ReadStore(#[from] ReadStoreError),
     /// The read side is shutting down, or a loop broke off.
@@ -118,6 +118,9 @@ impl ReadSide {
     ) -> Result<Report, ReplayError> {
         let _one = self.inner.replaying.try_lock().map_err(|_| ReplayError::Busy)?;
         let mut closing = self.inner.closing.subscribe();
+        if *closing.borrow() {
+            return Err(ReplayError::Ended);
+        }
         let (mut new, live) = self.building().await?;
         let report = tokio::select! {
             biased;
@@ -169,16 +172,19 @@ impl ReadSide {
         let (settings, register) = (&self.inner.settings, &self.inner.register);
         let shape = settings.models.shape();
         let mut number = None;
-        for left in register.list(State::Building)? {
+        for left in register.list(State::Building).await? {
             if number.is_none() && left.shape == **shape {
                 number = Some(left.number);
             } else {
-                register.delete(left.number)?;
+                register.delete(left.number).await?;
             }
         }
-        let number = number.map_or_else(|| register.begin(shape), Ok)?;
-        let store = SqliteReadStore::open(&register.file(number), settings.models.tables())?;
-        Ok(start(settings, number, store))
+        let number = match number {
+            Some(number) => number,
+            None => register.begin(shape).await?,
+        };
+        let store = register.store(number, settings.models.tables()).await?;
+        Ok(start(settings, register, number, store))
     }
 
     /// Cuts both generations at one position and compares them. The live one goes on meanwhile:
@@ -229,7 +235,7 @@ impl ReadSide {
         let switched = async {
             let position = old.store.checkpoint().await?.position;
             reach(&mut new.progress, |progress| progress.position >= position).await?;
-            self.inner.register.switch_to(new.number)?;
+            self.inner.register.switch_to(new.number).await?;
             Ok(())
         };
         if let Err(error) = switched.await {

@@ -1,10 +1,8 @@
-//! A read side on real files: rebuilt, compared, switched, cancelled, restarted.
+//! A read side on real files and databases: rebuilt, compared, switched, cancelled, restarted.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use events::Position;
-use rusqlite::Connection;
-use sqlx::{Row, SqlitePool};
 use tokio::{sync::watch, time::timeout};
 
 use super::{Phase, ReplayError, ReplayProgress, Report};
@@ -12,18 +10,32 @@ use crate::{
     compare::Verdict,
     follow::{Progress, Status},
     models::ReadModels,
+    places::{TestPlace, on_both, position_in},
     read_side::{ReadSide, Settings},
     testing::{Op, Script, Scripted, TestLog, busy},
 };
 
-fn settings(folder: &Path, log: &TestLog, script: Script) -> Settings {
-    versioned(folder, log, script, 1)
+on_both! {
+    a_rebuild_equals_the_live_rows_while_the_log_grows,
+    readers_finish_on_the_old_rows_which_go_with_the_last_of_them,
+    a_planted_difference_is_found_and_named,
+    a_cancelled_rebuild_is_resumed,
+    only_one_rebuild_runs_at_a_time,
+    an_event_that_stops_a_rebuild_leaves_the_live_rows_alone,
+    rows_of_another_shape_are_made_again_at_start,
+    rows_of_another_log_are_made_again_at_start,
+    the_read_side_ends_when_it_is_told_to,
+    an_event_that_stops_the_live_rows_is_told_with_its_position,
 }
 
-fn versioned(folder: &Path, log: &TestLog, script: Script, version: u32) -> Settings {
+fn settings(place: &TestPlace, log: &TestLog, script: Script) -> Settings {
+    versioned(place, log, script, 1)
+}
+
+fn versioned(place: &TestPlace, log: &TestLog, script: Script, version: u32) -> Settings {
     let models = ReadModels::new(version, vec![Box::new(Scripted(script))]).unwrap();
     Settings {
-        folder: folder.to_owned(),
+        place: place.place(),
         models: Arc::new(models),
         log: log.log(),
         cache_bytes: 100_000,
@@ -49,26 +61,10 @@ async fn replay(side: &ReadSide) -> Result<Report, ReplayError> {
     side.replay(&|_| {}, never()).await
 }
 
-async fn position_in(pool: &SqlitePool) -> i64 {
-    sqlx::query("select position from checkpoint").fetch_one(pool).await.unwrap().get(0)
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("read-") && name.ends_with(".db"))
-        .collect();
-    names.sort();
-    names
-}
-
-#[tokio::test]
-async fn a_rebuild_equals_the_live_rows_while_the_log_grows() {
-    let folder = tempfile::tempdir().unwrap();
+async fn a_rebuild_equals_the_live_rows_while_the_log_grows(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(2_000).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 2_001).await;
 
     let writer = async {
@@ -96,41 +92,33 @@ async fn a_rebuild_equals_the_live_rows_while_the_log_grows() {
     side.close().await;
 }
 
-#[tokio::test]
-async fn readers_finish_on_the_old_rows_which_go_with_the_last_of_them() {
-    let folder = tempfile::tempdir().unwrap();
+async fn readers_finish_on_the_old_rows_which_go_with_the_last_of_them(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(100).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 101).await;
     let old = side.live();
     replay(&side).await.unwrap();
     assert_eq!(position_in(&old.pool).await, 101);
-    assert_eq!(files(folder.path()), ["read-1.db", "read-2.db"]);
+    assert_eq!(place.generations().await, [1, 2]);
 
-    let pool = old.pool.clone();
     drop(old);
-    timeout(Duration::from_secs(20), pool.close_event()).await.unwrap();
+    place.keeps_only(2).await;
     side.close().await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
-    assert_eq!(files(folder.path()), ["read-2.db"]);
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
+    assert_eq!(side.live().number, 2);
     side.close().await;
 }
 
-#[tokio::test]
-async fn a_planted_difference_is_found_and_named() {
-    let folder = tempfile::tempdir().unwrap();
+async fn a_planted_difference_is_found_and_named(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(3_000).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 3_001).await;
-    let vandal = Connection::open(side.live().path).unwrap();
-    vandal.execute("update thing set amount = amount + 1 where from_position = 2000", []).unwrap();
-    let changed = vandal.changes();
-    vandal
-        .execute("delete from line where position = (select max(position) from line)", [])
-        .unwrap();
-    vandal.execute("insert into tally (id, count) values (777, 1)", []).unwrap();
+    let changed =
+        place.execute(1, "update thing set amount = amount + 1 where from_position = 2000").await;
+    place.execute(1, "delete from line where position = (select max(position) from line)").await;
+    place.execute(1, "insert into tally (id, count) values (777, 1)").await;
     assert!(changed > 0);
 
     let report = replay(&side).await.unwrap();
@@ -153,12 +141,10 @@ async fn a_planted_difference_is_found_and_named() {
     side.close().await;
 }
 
-#[tokio::test]
-async fn a_cancelled_rebuild_is_resumed() {
-    let folder = tempfile::tempdir().unwrap();
+async fn a_cancelled_rebuild_is_resumed(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(9_000).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 9_001).await;
     let (cancel, cancelled) = watch::channel(false);
     let tell = |progress: ReplayProgress| {
@@ -171,7 +157,7 @@ async fn a_cancelled_rebuild_is_resumed() {
     assert_eq!(side.live().number, 1);
 
     side.close().await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 9_001).await;
     let report = replay(&side).await.unwrap();
     assert!(report.is_equal());
@@ -180,29 +166,25 @@ async fn a_cancelled_rebuild_is_resumed() {
     side.close().await;
 }
 
-#[tokio::test]
-async fn only_one_rebuild_runs_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
+async fn only_one_rebuild_runs_at_a_time(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(500).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     let (first, second) = tokio::join!(replay(&side), replay(&side));
     assert!(first.is_ok());
     assert!(matches!(second, Err(ReplayError::Busy)));
     side.close().await;
 }
 
-#[tokio::test]
-async fn an_event_that_stops_a_rebuild_leaves_the_live_rows_alone() {
-    let folder = tempfile::tempdir().unwrap();
+async fn an_event_that_stops_a_rebuild_leaves_the_live_rows_alone(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(200).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 201).await;
     side.close().await;
     let poisoned: Script =
         Arc::new(|position| if position.0 == 150 { vec![Op::Damage] } else { busy(position) });
-    let side = ReadSide::open(settings(folder.path(), &log, poisoned)).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, poisoned)).await.unwrap();
     let outcome = replay(&side).await;
     let Err(ReplayError::Stopped(stop)) = outcome else { unreachable!() };
     assert_eq!((stop.position, stop.code), (Position(150), "row.damaged"));
@@ -212,37 +194,33 @@ async fn an_event_that_stops_a_rebuild_leaves_the_live_rows_alone() {
     side.close().await;
 }
 
-#[tokio::test]
-async fn rows_of_another_shape_are_made_again_at_start() {
-    let folder = tempfile::tempdir().unwrap();
+async fn rows_of_another_shape_are_made_again_at_start(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(200).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 201).await;
     side.close().await;
 
-    let newer = versioned(folder.path(), &log, Arc::new(busy), 2);
+    let newer = versioned(place, &log, Arc::new(busy), 2);
     let side = ReadSide::open(newer).await.unwrap();
     assert_eq!(side.live().number, 2);
     assert!(!side.status().is_ready());
     let progress = until(&side, Progress::is_ready).await;
     assert_eq!((progress.position, progress.lag()), (Position(201), 0));
-    assert_eq!(files(folder.path()), ["read-2.db"]);
+    place.keeps_only(2).await;
     side.close().await;
 }
 
-#[tokio::test]
-async fn rows_of_another_log_are_made_again_at_start() {
-    let folder = tempfile::tempdir().unwrap();
+async fn rows_of_another_log_are_made_again_at_start(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(200).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 201).await;
     side.close().await;
 
     let restored = TestLog::founded().await;
     restored.append(50).await;
-    let side = ReadSide::open(settings(folder.path(), &restored, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &restored, Arc::new(busy))).await.unwrap();
     until(&side, Progress::is_ready).await;
     let live = side.live();
     assert_eq!((live.number, position_in(&live.pool).await), (2, 51));
@@ -250,12 +228,10 @@ async fn rows_of_another_log_are_made_again_at_start() {
     side.close().await;
 }
 
-#[tokio::test]
-async fn the_read_side_ends_when_it_is_told_to() {
-    let folder = tempfile::tempdir().unwrap();
+async fn the_read_side_ends_when_it_is_told_to(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(20).await;
-    let side = ReadSide::open(settings(folder.path(), &log, Arc::new(busy))).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
     at(&side, 21).await;
     let (wish, wished) = watch::channel(false);
     let running = {
@@ -268,14 +244,12 @@ async fn the_read_side_ends_when_it_is_told_to() {
     assert!(matches!(replay(&side).await, Err(ReplayError::Ended)));
 }
 
-#[tokio::test]
-async fn an_event_that_stops_the_live_rows_is_told_with_its_position() {
-    let folder = tempfile::tempdir().unwrap();
+async fn an_event_that_stops_the_live_rows_is_told_with_its_position(place: &TestPlace) {
     let log = TestLog::founded().await;
     log.append(20).await;
     let poisoned: Script =
         Arc::new(|position| if position.0 == 15 { vec![Op::Panic] } else { busy(position) });
-    let side = ReadSide::open(settings(folder.path(), &log, poisoned)).await.unwrap();
+    let side = ReadSide::open(settings(place, &log, poisoned)).await.unwrap();
     let progress = until(&side, |progress| matches!(progress.status, Status::Stopped(_))).await;
     let Status::Stopped(stop) = &progress.status else { unreachable!() };
     assert_eq!((stop.position, stop.code), (Position(15), "projector.panicked"));

@@ -14,7 +14,7 @@ use events::{
     ids::{CommandId, LogId, OrganizationId, UserId, derived},
     keys::{MemoryKeys, Unsealer},
     money::Currency,
-    store::{Append, EventStore, Fingerprint, memory::MemoryStore},
+    store::{Append, EventStore, Fingerprint, StreamReader, memory::MemoryStore},
     values::{Line, Zone},
 };
 
@@ -239,6 +239,10 @@ impl TestLog {
         for answer in self.store.append(vec![append]).await {
             answer.unwrap();
         }
+    }
+
+    pub(crate) async fn head(&self) -> u64 {
+        self.store.head().await.unwrap().position.0
     }
 
     pub(crate) fn log(&self) -> Log {

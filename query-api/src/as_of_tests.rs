@@ -3,7 +3,11 @@
 use events::Position;
 
 use super::{AsOf, Sense, day_bounds, position};
-use crate::testing::{World, day, instant};
+use crate::testing::{World, day, instant, on_both};
+
+on_both! { World:
+    a_moment_is_after_the_first_record_and_not_in_the_future,
+}
 
 fn code(text: &str) -> &'static str {
     AsOf::parse(Some(text)).map_err(|problem| problem.code).err().unwrap_or("none")
@@ -62,9 +66,7 @@ fn a_sense_is_one_of_two() {
     assert_eq!(Sense::parse(Some("Effective")).unwrap_err().code, "parameter.invalid");
 }
 
-#[tokio::test]
-async fn a_moment_is_after_the_first_record_and_not_in_the_future() {
-    let world = World::new().await;
+async fn a_moment_is_after_the_first_record_and_not_in_the_future(world: World) {
     for (as_of, status, code) in [
         ("0", 422, "log_begins"),
         ("2026-03-09", 422, "log_begins"),

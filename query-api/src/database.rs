@@ -1,11 +1,21 @@
 //! Reads rows at one moment: the only file that knows which database is asked.
+//!
+//! A statement is the same text for both. Numbers are `bigint` everywhere: a sum must be cast.
 
-use projection_service::table::Value;
+use events::postgres::Session;
+use projection_service::{read_side::Pool, table::Value};
 use sqlx::{
-    AssertSqlSafe, Row as _, Sqlite, SqlitePool, Transaction, TypeInfo as _, ValueRef as _,
+    Arguments as _, AssertSqlSafe, Decode, Postgres, Row as _, Sqlite, Transaction, Type,
+    TypeInfo as _, ValueRef as _,
+    encode::{Encode, IsNull},
+    error::BoxDynError,
+    postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo, types::Oid},
     sqlite::SqliteRow,
 };
 use uuid::Uuid;
+
+/// How a question's transaction begins: all of it sees one moment.
+const READING: &str = "begin isolation level repeatable read read only";
 
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -13,12 +23,19 @@ use uuid::Uuid;
 pub(crate) struct DatabaseError(#[from] sqlx::Error);
 
 /// One read transaction: everything that is read in it held at the same position.
-pub(crate) struct Snapshot(Transaction<'static, Sqlite>);
+pub(crate) enum Snapshot {
+    Sqlite(Transaction<'static, Sqlite>),
+    /// Owned by a task: whoever drops a question leaves no transaction behind.
+    Postgres(Session),
+}
 
 impl Snapshot {
     /// Begins a transaction. The moment it shows is the moment of its first question.
-    pub(crate) async fn begin(pool: &SqlitePool) -> Result<Self, DatabaseError> {
-        Ok(Self(pool.begin().await?))
+    pub(crate) async fn begin(pool: &Pool) -> Result<Self, DatabaseError> {
+        Ok(match pool {
+            Pool::Sqlite(pool) => Self::Sqlite(pool.begin().await?),
+            Pool::Postgres(database) => Self::Postgres(Session::begin(database, READING).await?),
+        })
     }
 
     /// Asks. The statement is put together from our own texts only; whatever a caller gave is bound.
@@ -27,17 +44,16 @@ impl Snapshot {
         statement: &str,
         binds: &[Value],
     ) -> Result<Vec<Row>, DatabaseError> {
-        let mut query = sqlx::query(AssertSqlSafe(statement));
-        for value in binds {
-            query = match value {
-                Value::Null => query.bind(None::<i64>),
-                Value::Int(number) => query.bind(*number),
-                Value::Text(text) => query.bind(text.to_string()),
-                Value::Id(id) => query.bind(id.as_bytes().to_vec()),
-            };
-        }
-        let rows = query.fetch_all(&mut *self.0).await?;
-        Ok(rows.into_iter().map(Row).collect())
+        Ok(match self {
+            Self::Sqlite(transaction) => {
+                let rows = from_sqlite(transaction, statement, binds).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(session) => {
+                let rows = from_postgres(session, statement, binds).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
     }
 
     /// Asks for one row at most.
@@ -50,28 +66,95 @@ impl Snapshot {
     }
 }
 
+async fn from_sqlite(
+    transaction: &mut Transaction<'static, Sqlite>,
+    statement: &str,
+    binds: &[Value],
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for value in binds {
+        query = match value {
+            Value::Null => query.bind(None::<i64>),
+            Value::Int(number) => query.bind(*number),
+            Value::Text(text) => query.bind(text.to_string()),
+            Value::Id(id) => query.bind(id.as_bytes().to_vec()),
+        };
+    }
+    query.fetch_all(&mut **transaction).await
+}
+
+async fn from_postgres(
+    session: &Session,
+    statement: &str,
+    binds: &[Value],
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    let mut arguments = PgArguments::default();
+    for value in binds {
+        let added = match value {
+            Value::Null => arguments.add(Nothing),
+            Value::Int(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(&**text),
+            Value::Id(id) => arguments.add(id),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    let statement = AssertSqlSafe(statement.to_owned());
+    let asked = session.run(|connection| {
+        Box::pin(async move { sqlx::query_with(statement, arguments).fetch_all(connection).await })
+    });
+    asked.await
+}
+
+/// No value, of whatever type the statement takes there.
+struct Nothing;
+
+impl Type<Postgres> for Nothing {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(0))
+    }
+}
+
+impl Encode<'_, Postgres> for Nothing {
+    fn encode_by_ref(&self, _: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Ok(IsNull::Yes)
+    }
+}
+
 /// One row of an answer.
-pub(crate) struct Row(SqliteRow);
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
 
 impl Row {
+    fn get<'r, T>(&'r self, column: &str) -> Result<T, DatabaseError>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
+    {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
     /// A number.
     pub(crate) fn int(&self, column: &str) -> Result<i64, DatabaseError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     /// A number, if there is one.
     pub(crate) fn int_or_none(&self, column: &str) -> Result<Option<i64>, DatabaseError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     /// A text.
     pub(crate) fn text(&self, column: &str) -> Result<&str, DatabaseError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     /// A text, if there is one.
     pub(crate) fn text_or_none(&self, column: &str) -> Result<Option<&str>, DatabaseError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     /// An id.
@@ -79,26 +162,36 @@ impl Row {
         self.id_or_none(column)?.ok_or_else(|| missing(column))
     }
 
-    /// Whatever stands there.
-    pub(crate) fn value(&self, column: &str) -> Result<Value, DatabaseError> {
-        let raw = self.0.try_get_raw(column)?;
-        if raw.is_null() {
-            return Ok(Value::Null);
-        }
-        let kind = raw.type_info().name().to_owned();
-        Ok(match kind.as_str() {
-            "INTEGER" => Value::Int(self.int(column)?),
-            "BLOB" => Value::Id(self.id(column)?),
-            _ => Value::Text(self.text(column)?.into()),
-        })
-    }
-
     /// An id, if there is one.
     pub(crate) fn id_or_none(&self, column: &str) -> Result<Option<Uuid>, DatabaseError> {
-        let bytes: Option<&[u8]> = self.0.try_get(column)?;
+        let row = match self {
+            Self::Sqlite(row) => row,
+            Self::Postgres(row) => return Ok(row.try_get(column)?),
+        };
+        let bytes: Option<&[u8]> = row.try_get(column)?;
         bytes.map(Uuid::from_slice).transpose().map_err(|error| {
             let source = Box::new(error);
             sqlx::Error::ColumnDecode { index: column.to_owned(), source }.into()
+        })
+    }
+
+    /// Whatever stands there.
+    pub(crate) fn value(&self, column: &str) -> Result<Value, DatabaseError> {
+        let (is_null, kind) = match self {
+            Self::Sqlite(row) => {
+                let raw = row.try_get_raw(column)?;
+                (raw.is_null(), raw.type_info().name().to_owned())
+            }
+            Self::Postgres(row) => {
+                let raw = row.try_get_raw(column)?;
+                (raw.is_null(), raw.type_info().name().to_owned())
+            }
+        };
+        Ok(match kind.as_str() {
+            _ if is_null => Value::Null,
+            "INTEGER" | "INT8" => Value::Int(self.int(column)?),
+            "BLOB" | "UUID" => Value::Id(self.id(column)?),
+            _ => Value::Text(self.text(column)?.into()),
         })
     }
 }
@@ -107,3 +200,7 @@ fn missing(column: &str) -> DatabaseError {
     let source = "an id that is not there".into();
     sqlx::Error::ColumnDecode { index: column.to_owned(), source }.into()
 }
+
+#[cfg(test)]
+#[path = "database_tests.rs"]
+mod tests;

@@ -14,7 +14,28 @@ use events::{
 };
 use serde_json::{Value, json};
 
-use crate::testing::{START, World, account, brl, contact, day, instant, line, opportunity, token};
+use crate::testing::{
+    START, World, account, brl, contact, day, instant, line, on_both, opportunity, token,
+};
+
+on_both! { World:
+    nobody_learns_anything_without_a_token_in_force,
+    a_token_that_was_just_issued_is_known,
+    the_log_and_histories_need_the_scope_audit,
+    an_answer_is_never_from_before_the_position_it_was_asked_for,
+    a_position_that_the_log_has_not_is_refused_at_once,
+    read_models_that_have_ended_answer_that_they_are_behind,
+    a_record_is_shown_as_it_was_known_and_as_it_was,
+    a_list_is_paged_as_of_its_first_page,
+    a_cursor_is_of_no_use_to_another_caller,
+    contacts_whose_names_were_erased_are_listed_last,
+    a_timeline_is_told_newest_first_in_either_time,
+    expected_revenue_is_summed_as_of_any_moment_in_either_sense,
+    what_is_won_leaves_the_pipeline_and_is_counted_beside_it,
+    a_history_opens_what_is_personal_until_it_is_erased,
+    the_feed_gives_every_event_from_any_position_sealed,
+    waiting_at_the_end_of_the_feed_gives_what_comes_next,
+}
 
 fn texts<'a>(items: &'a Value, field: &str) -> Vec<&'a str> {
     items.as_array().unwrap().iter().map(|item| item[field].as_str().unwrap()).collect()
@@ -24,9 +45,7 @@ fn amount(value: &str) -> Value {
     json!({ "amount": value, "currency": "BRL" })
 }
 
-#[tokio::test]
-async fn nobody_learns_anything_without_a_token_in_force() {
-    let world = World::new().await;
+async fn nobody_learns_anything_without_a_token_in_force(world: World) {
     world.add_user("bia").await;
     world.issue("bia", "bia", vec![Scope::Read]).await;
     assert_eq!(world.ask(&token("bia"), "/accounts").await.status, 200);
@@ -42,16 +61,12 @@ async fn nobody_learns_anything_without_a_token_in_force() {
     assert_eq!(world.send(basic.body(Body::empty()).unwrap()).await.code().0, 401);
 }
 
-#[tokio::test]
-async fn a_token_that_was_just_issued_is_known() {
-    let world = World::new().await;
+async fn a_token_that_was_just_issued_is_known(world: World) {
     world.issue("new", "ana", vec![Scope::Read]).await;
     assert_eq!(world.ask(&token("new"), "/accounts").await.status, 200);
 }
 
-#[tokio::test]
-async fn the_log_and_histories_need_the_scope_audit() {
-    let world = World::new().await;
+async fn the_log_and_histories_need_the_scope_audit(world: World) {
     world.issue("reader", "ana", vec![Scope::Read]).await;
     world.issue("auditor", "ana", vec![Scope::Audit]).await;
     world.add_account("Contoso").await;
@@ -64,9 +79,7 @@ async fn the_log_and_histories_need_the_scope_audit() {
     assert_eq!(refused.code(), (403, "access.denied".to_owned()));
 }
 
-#[tokio::test]
-async fn an_answer_is_never_from_before_the_position_it_was_asked_for() {
-    let world = World::new().await;
+async fn an_answer_is_never_from_before_the_position_it_was_asked_for(world: World) {
     for number in 0..20 {
         let position = world.add_account(&format!("Account {number}")).await;
         let id = account(&format!("Account {number}"));
@@ -79,9 +92,7 @@ async fn an_answer_is_never_from_before_the_position_it_was_asked_for() {
     }
 }
 
-#[tokio::test]
-async fn a_position_that_the_log_has_not_is_refused_at_once() {
-    let world = World::new().await;
+async fn a_position_that_the_log_has_not_is_refused_at_once(world: World) {
     let beyond = world.ask(&token("ana"), "/accounts?at_least=1000").await;
     assert_eq!(beyond.code(), (400, "at_least.unknown".to_owned()));
     for text in ["x", "-1", "1.0", ""] {
@@ -90,9 +101,7 @@ async fn a_position_that_the_log_has_not_is_refused_at_once() {
     }
 }
 
-#[tokio::test]
-async fn read_models_that_have_ended_answer_that_they_are_behind() {
-    let world = World::new().await;
+async fn read_models_that_have_ended_answer_that_they_are_behind(world: World) {
     world.get("/accounts").await;
     world.read_side.close().await;
     let position = world.add_account("Contoso").await;
@@ -101,9 +110,7 @@ async fn read_models_that_have_ended_answer_that_they_are_behind() {
     assert_eq!(answer.headers[header::RETRY_AFTER], "1");
 }
 
-#[tokio::test]
-async fn a_record_is_shown_as_it_was_known_and_as_it_was() {
-    let world = World::new().await;
+async fn a_record_is_shown_as_it_was_known_and_as_it_was(world: World) {
     let created = world.add_account("Contoso").await;
     world.set_clock("2026-03-12T12:00:00Z");
     let renamed = AccountDetailsChanged { name: Some(line("Contoso Ltda")), ..Default::default() };
@@ -132,9 +139,7 @@ async fn a_record_is_shown_as_it_was_known_and_as_it_was() {
     }
 }
 
-#[tokio::test]
-async fn a_list_is_paged_as_of_its_first_page() {
-    let world = World::new().await;
+async fn a_list_is_paged_as_of_its_first_page(world: World) {
     for name in ["Alpha", "beta", "Gamma", "delta", "100% pure", "100 pure"] {
         world.add_account(name).await;
     }
@@ -157,9 +162,7 @@ async fn a_list_is_paged_as_of_its_first_page() {
     assert_eq!(effective.code(), (400, "sense.unsupported".to_owned()));
 }
 
-#[tokio::test]
-async fn a_cursor_is_of_no_use_to_another_caller() {
-    let world = World::new().await;
+async fn a_cursor_is_of_no_use_to_another_caller(world: World) {
     world.add_user("bia").await;
     world.issue("bia", "bia", vec![Scope::Read]).await;
     world.add_account("Alpha").await;
@@ -171,9 +174,7 @@ async fn a_cursor_is_of_no_use_to_another_caller() {
     assert_eq!(refused.code(), (400, "cursor.invalid".to_owned()));
 }
 
-#[tokio::test]
-async fn contacts_whose_names_were_erased_are_listed_last() {
-    let world = World::new().await;
+async fn contacts_whose_names_were_erased_are_listed_last(world: World) {
     let (_, key) = world.add_contact("Bia", None).await;
     world.forget(key).await;
     world.add_contact("Ana", None).await;
@@ -191,9 +192,7 @@ async fn contacts_whose_names_were_erased_are_listed_last() {
     assert_eq!(seen, all);
 }
 
-#[tokio::test]
-async fn a_timeline_is_told_newest_first_in_either_time() {
-    let world = World::new().await;
+async fn a_timeline_is_told_newest_first_in_either_time(world: World) {
     let created = world.add_account("Contoso").await;
     world.add_contact("Bia", Some(CustomerRef::Account(account("Contoso")))).await;
     world.set_clock("2026-03-12T12:00:00Z");
@@ -225,9 +224,7 @@ async fn a_timeline_is_told_newest_first_in_either_time() {
     assert_eq!(unknown.code().0, 404);
 }
 
-#[tokio::test]
-async fn expected_revenue_is_summed_as_of_any_moment_in_either_sense() {
-    let world = World::new().await;
+async fn expected_revenue_is_summed_as_of_any_moment_in_either_sense(world: World) {
     world.add_account("Contoso").await;
     world.add_account("Child").await;
     let parent = ParentAccountSet { parent: account("Contoso"), ancestors_seen: vec![] };
@@ -264,9 +261,7 @@ async fn expected_revenue_is_summed_as_of_any_moment_in_either_sense() {
     assert_eq!(refused.code(), (422, "by.unknown".to_owned()));
 }
 
-#[tokio::test]
-async fn what_is_won_leaves_the_pipeline_and_is_counted_beside_it() {
-    let world = World::new().await;
+async fn what_is_won_leaves_the_pipeline_and_is_counted_beside_it(world: World) {
     world.add_account("Contoso").await;
     world.add_deal("One", "Contoso", brl("1000.00"), None).await;
     let won = OpportunityWon {
@@ -286,9 +281,7 @@ async fn what_is_won_leaves_the_pipeline_and_is_counted_beside_it() {
     assert_eq!(sales["items"][0]["documents"][0]["state"], "Won");
 }
 
-#[tokio::test]
-async fn a_history_opens_what_is_personal_until_it_is_erased() {
-    let world = World::new().await;
+async fn a_history_opens_what_is_personal_until_it_is_erased(world: World) {
     let (_, key) = world.add_contact("Bia", None).await;
     let path = format!("/contacts/{}/history", contact("Bia"));
     let history = world.get(&path).await.json();
@@ -304,9 +297,7 @@ async fn a_history_opens_what_is_personal_until_it_is_erased() {
     assert_eq!(unknown.code().0, 404);
 }
 
-#[tokio::test]
-async fn the_feed_gives_every_event_from_any_position_sealed() {
-    let world = World::new().await;
+async fn the_feed_gives_every_event_from_any_position_sealed(world: World) {
     let (position, _) = world.add_contact("Bia", None).await;
     let all = world.get("/events").await;
     assert_eq!(all.headers[header::CONTENT_TYPE], "application/x-ndjson");
@@ -326,9 +317,7 @@ async fn the_feed_gives_every_event_from_any_position_sealed() {
     assert_eq!(beyond.code(), (400, "after.unknown".to_owned()));
 }
 
-#[tokio::test]
-async fn waiting_at_the_end_of_the_feed_gives_what_comes_next() {
-    let world = World::new().await;
+async fn waiting_at_the_end_of_the_feed_gives_what_comes_next(world: World) {
     let head = world.store.head().await.unwrap().position;
     let path = format!("/events?after={head}&wait=true");
     let ana = token("ana");

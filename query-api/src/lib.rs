@@ -16,6 +16,8 @@ mod sales;
 mod access;
 
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod journey_tests;

@@ -1,4 +1,4 @@
-//! A small installation for tests: a log in memory, its read side on a file, and who asks.
+//! A small installation for tests: a log in memory, its read side on either database, who asks.
 
 use std::sync::{
     Arc,
@@ -33,15 +33,17 @@ use events::{
     values::{Day, Line, Zone},
 };
 use http_body_util::BodyExt;
-use projection_service::{
-    follow::Log,
-    models,
-    read_side::{ReadSide, Settings},
-};
+use projection_service::{follow::Log, read_side::ReadSide};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::{App, router, sales::checkpoints::Checkpoints};
+pub(crate) use crate::places::on_both;
+use crate::{
+    App,
+    places::{Projecting, TestPlace},
+    router,
+    sales::checkpoints::Checkpoints,
+};
 
 /// Noon in UTC.
 pub(crate) const START: &str = "2026-03-10T12:00:00Z";
@@ -111,12 +113,12 @@ pub(crate) struct World {
     keyring: Keyring,
     now: Arc<AtomicI64>,
     commands: AtomicU64,
-    _folder: tempfile::TempDir,
+    _projecting: Projecting,
 }
 
 impl World {
     /// An organisation in Sao Paulo with Ana, who has a token that opens questions and the audit.
-    pub(crate) async fn new() -> Self {
+    pub(crate) async fn on(place: &TestPlace) -> Self {
         let log = LogId(derived("log"));
         let now = Arc::new(AtomicI64::new(instant(START).micros()));
         let clock = {
@@ -126,17 +128,11 @@ impl World {
         let store = Arc::new(MemoryStore::new(log, clock.clone()));
         let keys = Arc::new(MemoryKeys::new());
         let keyring = Keyring::new(keys.clone(), log);
-        let folder = tempfile::tempdir().unwrap();
         let unsealer = keyring.unsealer().clone();
-        let settings = Settings {
-            folder: folder.path().to_owned(),
-            models: Arc::new(models::all().unwrap()),
-            log: Log { feed: store.clone(), bus: None, unsealer: unsealer.clone(), log_id: log },
-            cache_bytes: 1_000_000,
-            connections: 2,
-        };
-        let read_side = ReadSide::open(settings).await.unwrap();
-        let mut app = App::new(read_side.clone(), store.clone(), store.clone(), unsealer, clock);
+        let log = Log { feed: store.clone(), bus: None, unsealer: unsealer.clone(), log_id: log };
+        let projecting = place.project(log).await;
+        let (read_side, view) = (projecting.read_side.clone(), projecting.view.clone());
+        let mut app = App::new(view, store.clone(), store.clone(), unsealer, clock);
         // Small blocks, so that small logs have some.
         app.checkpoints = Checkpoints::of_blocks(8);
         let checkpoints = app.checkpoints.clone();
@@ -151,7 +147,7 @@ impl World {
             keyring,
             now,
             commands,
-            _folder: folder,
+            _projecting: projecting,
         };
         world.found().await;
         world
@@ -346,9 +342,14 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
+    /// Where the log ends.
+    pub(crate) async fn record_head(&self) -> Position {
+        self.store.head().await.unwrap().position
+    }
+
     /// Asks as Ana, no earlier than everything that was recorded.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        let head = self.store.head().await.unwrap().position;
+        let head = self.record_head().await;
         let sign = if path.contains('?') { '&' } else { '?' };
         self.ask(&token("ana"), &format!("{path}{sign}at_least={head}")).await
     }

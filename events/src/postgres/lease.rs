@@ -18,7 +18,7 @@ pub const TERM: Duration = Duration::from_secs(4);
 const RHYTHM: Duration = Duration::from_millis(1_000);
 
 /// The statement that makes the table of leases in the schema of a connection.
-pub(crate) const LEASES: &str = "create table if not exists leases (name text primary key, \
+pub const LEASES: &str = "create table if not exists leases (name text primary key, \
      holder uuid not null, until timestamptz not null, term bigint not null)";
 
 /// One process's claim on one piece of work.

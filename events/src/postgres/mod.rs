@@ -11,8 +11,7 @@ mod session;
 mod settings;
 
 pub use database::{Database, Work};
-pub(crate) use lease::LEASES;
-pub use lease::{Lease, TERM, while_held};
+pub use lease::{LEASES, Lease, TERM, while_held};
 pub use server::{Server, Wire};
 pub use session::Session;
 pub use settings::check_settings;

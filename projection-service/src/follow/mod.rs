@@ -33,6 +33,22 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// From how many events on folding is moved off the async threads.
 const MANY: usize = 64;
 
+/// What can be wrong, for machines: the code of every [`Stop`] there is.
+pub const CODES: [&str; 9] = [
+    FENCED,
+    "read_store.damaged",
+    "projector.misfit",
+    "projector.panicked",
+    "projector.damaged",
+    "row.damaged",
+    "event.unknown",
+    "event.undecodable",
+    "event.sealed_wrongly",
+];
+
+/// The code of a stop because somebody else writes to the same rows.
+pub const FENCED: &str = "read_store.fenced";
+
 /// What a loop is to do. It can be changed while the loop runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Goal {
@@ -139,7 +155,7 @@ impl Follow {
 fn store_failed(error: &ReadStoreError, at: Position) -> End {
     let stop = |code| End::Stopped(Stop { position: at, code, detail: error.to_string() });
     match error {
-        ReadStoreError::Fenced { .. } => stop("read_store.fenced"),
+        ReadStoreError::Fenced { .. } | ReadStoreError::Superseded => stop(FENCED),
         ReadStoreError::Damaged(_) => stop("read_store.damaged"),
         ReadStoreError::Conflict { .. } => stop("projector.misfit"),
         ReadStoreError::Unavailable(_) | ReadStoreError::Full => End::Failed(error.to_string()),

@@ -8,8 +8,10 @@ use crate::table::{Key, Row, Table, Value};
 
 pub mod ddl;
 pub mod sqlite;
+pub mod postgres;
 mod writer;
 
+pub use postgres::PostgresReadStore;
 pub use sqlite::SqliteReadStore;
 pub(crate) use writer::failed as sqlite_failed;
 
@@ -97,6 +99,9 @@ pub enum ReadStoreError {
         /// Where the store stands.
         actual: Position,
     },
+    /// Another process has taken charge of the read side: whoever gets this must stop.
+    #[error("another process writes the read models now")]
+    Superseded,
     /// A batch adds a row whose key is taken, or one that does not fit its table.
     #[error("table `{table}` does not take a row: {what}")]
     Conflict {
@@ -158,3 +163,7 @@ pub trait Snapshot: Send {
         limit: usize,
     ) -> Answer<'_, Result<Vec<Vec<Value>>, ReadStoreError>>;
 }
+
+#[cfg(test)]
+#[path = "read_store_tests.rs"]
+mod tests;

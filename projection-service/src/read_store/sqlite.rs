@@ -237,7 +237,3 @@ impl Snapshot for SqliteSnapshot {
         })
     }
 }
-
-#[cfg(test)]
-#[path = "sqlite_tests.rs"]
-mod tests;

@@ -9,7 +9,12 @@ use events::{
 };
 use serde_json::{Value, json};
 
-use crate::testing::{World, account, contact, day, line};
+use crate::testing::{World, account, contact, day, line, on_both};
+
+on_both! { World:
+    a_connection_is_seen_from_both_sides,
+    in_the_effective_sense_a_connection_is_there_from_its_first_day_to_its_last,
+}
 
 fn role(name: &str) -> ConnectionRoleId {
     ConnectionRoleId(derived(name))
@@ -48,9 +53,7 @@ fn first(page: &Value) -> &Value {
     &page["items"][0]
 }
 
-#[tokio::test]
-async fn a_connection_is_seen_from_both_sides() {
-    let world = World::new().await;
+async fn a_connection_is_seen_from_both_sides(world: World) {
     connected(&world).await;
     let path = format!("/accounts/{}/connections", account("Contoso"));
     let page = world.get(&path).await.json();
@@ -70,9 +73,7 @@ async fn a_connection_is_seen_from_both_sides() {
     assert_eq!(seen["other"]["role"]["name"], "Employer");
 }
 
-#[tokio::test]
-async fn in_the_effective_sense_a_connection_is_there_from_its_first_day_to_its_last() {
-    let world = World::new().await;
+async fn in_the_effective_sense_a_connection_is_there_from_its_first_day_to_its_last(world: World) {
     connected(&world).await;
     let ended = ConnectionEnded { end: day("2026-02-10") };
     let stream = ConnectionId(derived("connection")).stream();

@@ -3,11 +3,13 @@
 use schemars::generate::SchemaSettings;
 
 use super::paths;
-use crate::testing::{World, account, token};
+use crate::testing::{World, account, on_both, token};
 
-#[tokio::test]
-async fn every_path_of_the_document_is_served_and_takes_its_parameters() {
-    let world = World::new().await;
+on_both! { World:
+    every_path_of_the_document_is_served_and_takes_its_parameters,
+}
+
+async fn every_path_of_the_document_is_served_and_takes_its_parameters(world: World) {
     world.add_account("Contoso").await;
     let paths = paths(&mut SchemaSettings::openapi3().into_generator());
     assert_eq!(paths.len(), 39);

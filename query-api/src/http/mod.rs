@@ -16,14 +16,14 @@ use events::{
     store::{EventFeed, StreamReader},
 };
 
-use projection_service::read_side::ReadSide;
+use projection_service::read_view::ReadView;
 
 use crate::sales::checkpoints::{BLOCK, Checkpoints};
 
 /// What every question is answered with.
 #[derive(Clone)]
 pub struct App {
-    pub(crate) read_side: ReadSide,
+    pub(crate) view: ReadView,
     pub(crate) feed: Arc<dyn EventFeed>,
     pub(crate) streams: Arc<dyn StreamReader>,
     pub(crate) unsealer: Unsealer,
@@ -36,19 +36,12 @@ impl App {
     /// about single events. `clock` says what time it is.
     #[must_use]
     pub fn new(
-        read_side: ReadSide,
+        view: ReadView,
         feed: Arc<dyn EventFeed>,
         streams: Arc<dyn StreamReader>,
         unsealer: Unsealer,
         clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     ) -> Self {
-        Self {
-            read_side,
-            feed,
-            streams,
-            unsealer,
-            clock,
-            checkpoints: Checkpoints::of_blocks(BLOCK),
-        }
+        Self { view, feed, streams, unsealer, clock, checkpoints: Checkpoints::of_blocks(BLOCK) }
     }
 }

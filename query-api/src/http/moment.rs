@@ -165,7 +165,8 @@ impl App {
     }
 
     async fn session(&self, token: &PresentedToken) -> Result<Session, Problem> {
-        Ok(Session::begin(self.read_side.live(), token).await?)
+        let live = self.view.live().ok_or_else(Problem::behind)?;
+        Ok(Session::begin(live, token).await?)
     }
 
     /// A token that is not known may only not be projected yet: whoever was just given one is not
@@ -192,7 +193,7 @@ impl App {
         // An open snapshot keeps the database from shortening its WAL; nobody waits with one.
         drop(session);
         let waiting = async {
-            let mut progress = self.read_side.progress();
+            let (mut progress, _waiting) = (self.view.progress(), self.view.waiting());
             loop {
                 let come = |progress: &Progress| {
                     progress.position >= needed || has_ended(&progress.status)

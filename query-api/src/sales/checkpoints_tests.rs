@@ -5,7 +5,11 @@ use std::time::Duration;
 use projection_service::table::Value;
 
 use super::{BLOCK, MEASURES, Measures, Split, Sums, add};
-use crate::testing::{World, brl};
+use crate::testing::{World, brl, on_both};
+
+on_both! { World:
+    answers_are_the_same_whether_sums_are_kept_or_not,
+}
 
 /// A line of a made-up ledger.
 struct Line {
@@ -97,9 +101,7 @@ fn sums_that_would_count_too_much_are_not_used() {
     assert!(split.known_at(BLOCK, 5 * BLOCK, 10).is_none());
 }
 
-#[tokio::test]
-async fn answers_are_the_same_whether_sums_are_kept_or_not() {
-    let world = World::new().await;
+async fn answers_are_the_same_whether_sums_are_kept_or_not(world: World) {
     world.add_account("Contoso").await;
     for number in 0..60_i64 {
         let backdated = (number % 4 == 0).then_some("2026-03-02T12:00:00Z");

@@ -1,57 +1,29 @@
-//! The register of generations: which files of rows there are, and which of them is live.
+//! The register of generations in a data folder: a file of rows for each.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::{Entry, State};
 use crate::read_store::{ReadStoreError, sqlite_failed as failed};
 
-/// What becomes of a generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It is being filled beside the live one. Survives a restart.
-    Building,
-    /// Questions are answered from it.
-    Live,
-    /// Another took its place; its file goes when nobody reads it any more.
-    Retired,
-}
-
-impl State {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Building => "building",
-            Self::Live => "live",
-            Self::Retired => "retired",
-        }
-    }
-}
-
-/// One generation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its number, from 1. Never used twice.
-    pub number: u32,
-    /// What its rows look like.
-    pub shape: String,
-}
-
 /// The register, a small SQLite file. Every change is one transaction, and rare.
-pub struct Register {
+pub(crate) struct FolderRegister {
     folder: PathBuf,
     connection: Mutex<Connection>,
 }
 
-impl Register {
+impl FolderRegister {
     /// Opens the register of a folder, and makes it if need be.
     ///
     /// # Errors
     /// When the file cannot be used.
-    pub fn open(folder: &Path) -> Result<Self, ReadStoreError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, ReadStoreError> {
         let connection = Connection::open(folder.join("read.db")).map_err(failed)?;
         // `autoincrement` never gives a number again, also after its row is gone.
         connection
@@ -72,7 +44,7 @@ impl Register {
 
     /// The file of a generation.
     #[must_use]
-    pub fn file(&self, number: u32) -> PathBuf {
+    pub(crate) fn file(&self, number: u32) -> PathBuf {
         self.folder.join(format!("read-{number}.db"))
     }
 
@@ -80,8 +52,10 @@ impl Register {
     ///
     /// # Errors
     /// When the register cannot be read.
-    pub fn list(&self, state: State) -> Result<Vec<Entry>, ReadStoreError> {
-        let entry = |row: &Row<'_>| Ok(Entry { number: row.get(0)?, shape: row.get(1)? });
+    pub(crate) fn list(&self, state: State) -> Result<Vec<Entry>, ReadStoreError> {
+        let entry = |row: &Row<'_>| {
+            Ok(Entry { number: row.get(0)?, shape: row.get(1)?, kept_for: Duration::ZERO })
+        };
         let connection = self.lock();
         let mut select = connection
             .prepare_cached("select number, shape from generation where state = $1 order by number")
@@ -94,7 +68,7 @@ impl Register {
     ///
     /// # Errors
     /// When the register cannot be written.
-    pub fn begin(&self, shape: &str) -> Result<u32, ReadStoreError> {
+    pub(crate) fn begin(&self, shape: &str) -> Result<u32, ReadStoreError> {
         self.lock()
             .query_row(
                 "insert into generation (shape, state) values ($1, 'building') returning number",
@@ -108,7 +82,7 @@ impl Register {
     ///
     /// # Errors
     /// When the register cannot be written. Nothing has changed then.
-    pub fn switch_to(&self, number: u32) -> Result<Option<u32>, ReadStoreError> {
+    pub(crate) fn switch_to(&self, number: u32) -> Result<Option<u32>, ReadStoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction().map_err(failed)?;
         let retired = transaction
@@ -130,7 +104,7 @@ impl Register {
     ///
     /// # Errors
     /// When a file cannot be deleted; it is tried again at the next start.
-    pub fn delete(&self, number: u32) -> Result<(), ReadStoreError> {
+    pub(crate) fn delete(&self, number: u32) -> Result<(), ReadStoreError> {
         let file = self.file(number);
         for ending in ["", "-wal", "-shm"] {
             let mut name = file.clone().into_os_string();
@@ -150,7 +124,3 @@ impl Register {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-#[cfg(test)]
-#[path = "generation_tests.rs"]
-mod tests;
