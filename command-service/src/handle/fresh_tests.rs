@@ -255,7 +255,9 @@ async fn a_state_that_was_read_before_a_change_is_not_kept_after_it() {
         tokio::task::yield_now().await;
         store.go.notify_one();
         assert_eq!(first.await.unwrap(), Version(1));
-        store.is_read.notified().await;
+        let patience = Duration::from_secs(20);
+        let again = tokio::time::timeout(patience, store.is_read.notified()).await;
+        assert!(again.is_ok(), "it was given what was read before; far: {far}");
         store.go.notify_one();
         assert_eq!(second.await.unwrap(), length, "far: {far}");
         assert_eq!(look(slow).await, length, "far: {far}");
@@ -361,4 +363,31 @@ fn versions_that_were_forgotten_keep_old_readings_out() {
     assert!(!known.is_new(stream(0), Version(5), begun), "nobody knows");
     assert!(known.is_new(stream(0), Version(5), Era(known.era)));
     assert!(known.before.len() <= FLOORS && known.versions.len() <= FLOORS);
+}
+
+#[tokio::test]
+async fn no_refusal_is_put_together_from_two_moments() {
+    let two = Two::new().await;
+    let (account, contact) = (two.account().await, ContactId(two.world.id()));
+    let parent = CustomerRef::Account(account);
+    let body = json!({ "contact_id": contact, "last_name": "Quintela", "parent": parent });
+    two.world.send_to(&two.b, "CreateContact", body).await.unwrap();
+    let store = Watched::new(two.world.store.clone(), Some(account.stream()));
+    let slow = two.world.handler_on(store.clone());
+
+    // The account is read while it is active. Before the contact is read, the account and then the
+    // contact are deactivated: never was the contact the only one that is in the way.
+    let body = json!({ "account_id": account, "contact": contact });
+    let request =
+        two.world.request("SetPrimaryContact", two.world.parse("SetPrimaryContact", &body));
+    let sent = tokio::spawn(async move { slow.handle(request).await });
+    store.is_read.notified().await;
+    let (one, other) = (json!({ "account_id": account }), json!({ "contact_id": contact }));
+    two.world.send_to(&two.b, "DeactivateAccount", one).await.unwrap();
+    two.world.send_to(&two.b, "DeactivateContact", other).await.unwrap();
+    // Once for the first reading, once for the one that confirms it.
+    store.go.notify_one();
+    tokio::time::timeout(Duration::from_secs(5), store.is_read.notified()).await.ok();
+    store.go.notify_one();
+    assert_eq!(code(sent.await.unwrap()), "record.inactive");
 }

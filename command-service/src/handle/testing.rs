@@ -190,6 +190,7 @@ pub(crate) struct Watched {
     pub(crate) saves: AtomicUsize,
     pub(crate) appends: AtomicUsize,
     pub(crate) reads: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
     pub(crate) heads: AtomicUsize,
     pub(crate) pages: AtomicUsize,
     /// Whether it is away: it answers nothing then but that.
@@ -208,6 +209,7 @@ impl Watched {
             saves: AtomicUsize::new(0),
             appends: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
             heads: AtomicUsize::new(0),
             pages: AtomicUsize::new(0),
             away: AtomicBool::new(false),
@@ -221,6 +223,7 @@ impl Watched {
 impl Watched {
     /// Gives others a turn, as every answer over a wire does, and fails while it is away.
     async fn reach(&self) -> Result<(), StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
         let away = self.away.load(Ordering::SeqCst);
         if away { Err(StoreError::Unavailable("it is away".into())) } else { Ok(()) }
