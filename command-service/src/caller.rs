@@ -77,7 +77,8 @@ fn is_hex(text: &str) -> bool {
 
 impl Handler {
     /// Checks a token. `None` for one that is unknown, revoked, of a disabled user, or simply wrong:
-    /// the caller is not told which.
+    /// the caller is not told which. What is known of the token and its user is at least as new as
+    /// the log was when this was called.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -85,6 +86,7 @@ impl Handler {
         &self,
         presented: &PresentedToken,
     ) -> Result<Option<Caller>, CommandError> {
+        self.freshen().await?;
         let token = self.load(presented.id.stream()).await?;
         let Record::Token(token) = &*token.record else { return Ok(None) };
         let Some(token) = token.issued() else { return Ok(None) };

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use events::{
     Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded, Version,
     ids::{EventId, StreamName, derived},
+    postgres::{Lease, while_held},
     store::{EventFeed, Receipt, StoreError},
 };
 use tokio::{sync::watch, time::MissedTickBehavior};
@@ -104,14 +105,54 @@ impl Handler {
         }
     }
 
-    /// Follows the log and finishes what a crash interrupted, until `stop` says so or is gone.
+    /// Follows the log as [`Self::follow_processes`] does, in one process at a time: in the one that
+    /// holds the lease. Two at once, for as long as a lost lease is not noticed, do no harm: the
+    /// ledger keeps a reaction from taking effect twice. Whoever waits for the lease follows nothing
+    /// and is not behind: the checkpoint lies with the log and belongs to all.
     ///
     /// # Errors
-    /// When the log cannot be read.
+    /// Those of [`Self::follow_processes`].
+    pub async fn follow_processes_while_held(
+        self: Arc<Self>,
+        lease: &Lease,
+        feed: Arc<dyn EventFeed>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), StoreError> {
+        let follow = |stop| Arc::clone(&self).follow_processes(Arc::clone(&feed), stop);
+        while_held(lease, stop, follow).await
+    }
+
+    /// Follows the log and finishes what a crash interrupted, until `stop` says so or is gone. A
+    /// shared log that is away is tried again: other processes live on when it does.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or, if it is shared, when it is damaged.
     pub async fn follow_processes(
         self: Arc<Self>,
         feed: Arc<dyn EventFeed>,
         mut stop: watch::Receiver<bool>,
+    ) -> Result<(), StoreError> {
+        loop {
+            match self.follow_from_checkpoint(&*feed, &mut stop).await {
+                Err(error)
+                    if self.store.is_shared() && !matches!(error, StoreError::Damaged(_)) =>
+                {
+                    tracing::warn!(%error,
+                        "the process managers cannot follow the log; they will try again");
+                    if tokio::time::timeout(PATIENCE, told(&mut stop)).await.is_ok() {
+                        return Ok(());
+                    }
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Follows the log from where the checkpoint is. What an error forgets is looked at again.
+    async fn follow_from_checkpoint(
+        &self,
+        feed: &dyn EventFeed,
+        stop: &mut watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
         let mut saved = self.store.checkpoint(CHECKPOINT).await?;
         let mut at = saved;
@@ -120,14 +161,14 @@ impl Handler {
         loop {
             tokio::select! {
                 biased;
-                () = told(&mut stop) => break,
+                () = told(stop) => break,
                 _ = rhythm.tick(), if at > saved => {
                     self.store.save_checkpoint(CHECKPOINT, at).await?;
                     saved = at;
                 }
                 () = feed.wait(at) => {
                     for recorded in feed.read(at, PAGE).await? {
-                        if !self.finish_patiently(&recorded, &mut stop).await {
+                        if *stop.borrow() || !self.finish_patiently(&recorded, stop).await {
                             break;
                         }
                         at = recorded.position;

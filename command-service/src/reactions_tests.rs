@@ -2,7 +2,11 @@
 
 use std::{sync::atomic::Ordering, time::Instant};
 
-use events::store::{EventStore, StreamReader};
+use events::{
+    postgres::Database,
+    store::{EventStore, StreamReader},
+    testing::TestDatabase,
+};
 use serde_json::json;
 
 use super::*;
@@ -76,5 +80,89 @@ async fn it_ends_when_whoever_would_stop_it_is_gone() {
     let following =
         tokio::spawn(world.handler.clone().follow_processes(world.store.clone(), stopped));
     drop(stop);
+    following.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_shared_log_that_is_away_is_followed_again_when_it_is_back() {
+    let world = World::shared().await;
+    let store = Watched::new(world.store.clone(), None);
+    store.away.store(true, Ordering::SeqCst);
+    let (stop, stopped) = watch::channel(false);
+    let handler = world.handler_on(store.clone());
+    let following = tokio::spawn(handler.follow_processes(store.clone(), stopped));
+    while store.asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    store.away.store(false, Ordering::SeqCst);
+    let head = world.store.head().await.unwrap().position;
+    while world.store.checkpoint(CHECKPOINT).await.unwrap() < head {
+        tokio::task::yield_now().await;
+    }
+    // Away again when the last checkpoint would be saved: it ends all the same.
+    world.send("CreateAccount", json!({ "name": "Contoso" })).await.unwrap();
+    store.away.store(true, Ordering::SeqCst);
+    stop.send(true).unwrap();
+    following.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn two_followers_at_once_do_everything_once() {
+    let world = World::shared().await;
+    let (quote, _) = world.active_quote().await;
+    let before = world.length().await;
+    let stores = [0, 1].map(|_| Watched::new(world.store.clone(), None));
+    let (stop, stopped) = watch::channel(false);
+    let following = stores.clone().map(|store| {
+        let handler = world.handler_on(store.clone());
+        tokio::spawn(handler.follow_processes(store, stopped.clone()))
+    });
+    // And the loop that the command was sent to runs its reactions too.
+    let body = json!({ "quote_id": quote, "close_opportunity": "won" });
+    world.send("AcceptQuote", body).await.unwrap();
+    while world.store.checkpoint(CHECKPOINT).await.unwrap().0 < world.length().await {
+        tokio::task::yield_now().await;
+    }
+    stop.send(true).unwrap();
+    for one in following {
+        one.await.unwrap().unwrap();
+    }
+    let mut types = world.types_after(before).await;
+    types.sort_unstable();
+    let once = [
+        "numbering.number_allocated",
+        "opportunity.quote_withdrawn",
+        "opportunity.won",
+        "order.placed",
+        "quote.accepted",
+    ];
+    assert_eq!(types, once);
+}
+
+#[tokio::test]
+async fn who_has_no_lease_follows_nothing_and_takes_over_when_it_is_free() {
+    let Some(test) = TestDatabase::new("who_has_no_lease_follows_nothing") else { return };
+    let database = Database::new(&test.server(), "public", 2);
+    Lease::make_table(&database).await.unwrap();
+    let [other, ours] =
+        [1, 2].map(|holder| Lease::new(database.clone(), "processes", Uuid::from_u128(holder)));
+    assert!(other.hold().await.unwrap());
+    let world = World::shared().await;
+    let (stop, stopped) = watch::channel(false);
+    let (handler, feed) = (world.handler.clone(), world.store.clone());
+    let following =
+        tokio::spawn(
+            async move { handler.follow_processes_while_held(&ours, feed, stopped).await },
+        );
+    // Longer than it takes to be told that another has it.
+    let patience = tokio::time::timeout(Duration::from_millis(300), std::future::pending::<()>());
+    assert!(patience.await.is_err());
+    assert_eq!(world.store.checkpoint(CHECKPOINT).await.unwrap(), Position::START);
+    other.release().await;
+    let head = world.store.head().await.unwrap().position;
+    while world.store.checkpoint(CHECKPOINT).await.unwrap() < head {
+        tokio::task::yield_now().await;
+    }
+    stop.send(true).unwrap();
     following.await.unwrap().unwrap();
 }

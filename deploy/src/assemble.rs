@@ -15,7 +15,7 @@ use events::{
     ids::LogId,
     keys::{KeyFiles, Keyring, SqliteKeys, Unsealer},
     store::{
-        EventFeed, EventStore, StreamReader,
+        EventFeed, EventLog, StreamReader,
         sqlite::{OpenOptions, SqliteStore},
     },
 };
@@ -163,7 +163,7 @@ async fn open(folder: &Folder, clock: Clock) -> Result<Opened, Exit> {
             return Err(exit);
         }
     };
-    let port: Arc<dyn EventStore> = store.clone();
+    let port: Arc<dyn EventLog> = store.clone();
     let keyring = Keyring::new(keys.clone(), log);
     // Who reads shares the writer's cache: a key that was just made is needed by both.
     let unsealer = keyring.unsealer().clone();

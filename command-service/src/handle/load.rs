@@ -38,12 +38,18 @@ impl Handler {
             Ok(loaded) => return Ok(loaded),
             Err(place) => place,
         };
+        let era = self.era();
         let loaded = self.read_on(stream, unborn(stream)).await?;
-        if loaded.version == Version::NONE || place.insert(loaded.clone()).is_ok() {
+        if loaded.version == Version::NONE {
             return Ok(loaded);
         }
-        // An append came in between. What it left in memory is newer than what was read.
-        Ok(self.cache.get(&stream).unwrap_or(loaded))
+        // Where it is not kept, whoever waits for it reads the stream again.
+        let kept = self.keep(stream, loaded.version, era, || place.insert(loaded.clone()));
+        match kept {
+            Some(Ok(())) | None => Ok(loaded),
+            // An append came in between. What it left in memory is newer than what was read.
+            Some(Err(loaded)) => Ok(self.cache.get(&stream).unwrap_or(loaded)),
+        }
     }
 
     /// The state of a record, from `version` or after it.
@@ -82,15 +88,16 @@ impl Handler {
     }
 
     /// Reads what happened to a record since it was loaded, and remembers it. Only for who has the
-    /// stream's turn: nobody else appends meanwhile.
+    /// stream's turn: nobody else in this process appends meanwhile.
     pub(super) async fn catch_up(
         &self,
         stream: StreamName,
         loaded: Loaded,
     ) -> Result<Loaded, CommandError> {
+        let era = self.era();
         let loaded = self.read_on(stream, loaded).await?;
         if loaded.version > Version::NONE {
-            self.cache.insert(stream, loaded.clone());
+            self.remember(stream, loaded.clone(), era);
         }
         Ok(loaded)
     }

@@ -1,5 +1,6 @@
 //! The one way a command becomes events: load, decide, seal, append.
 
+mod fresh;
 mod load;
 mod prepare;
 mod request;
@@ -13,31 +14,41 @@ use events::{
     Actor, CrmEvent, Version,
     ids::{Category, CommandId, StreamName},
     keys::Keyring,
-    store::{Append, AppendError, Appended, Attempt, EventStore, Fingerprint, Receipt, StoreError},
+    store::{Append, AppendError, Appended, Attempt, EventLog, Fingerprint, Receipt, StoreError},
 };
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, MutexGuard};
 
 use self::{
+    fresh::Fresh,
     load::{Own, decode},
-    prepare::Prepared,
+    prepare::{Basis, Prepared},
 };
 use crate::aggregate::Loaded;
 
 /// A stream that changes under us this often is a modelling mistake, not bad luck.
 const MAX_ATTEMPTS: u32 = 5;
+/// With other processes on the log half of all races may be lost, those for the next number first:
+/// between two loops that try as hard, one command in a milliard loses this many.
+const MAX_SHARED_ATTEMPTS: u32 = 30;
 /// How many states are kept in memory. A state is a few hundred bytes.
 const CACHED_RECORDS: usize = 20_000;
 /// Commands on one stream wait for each other here instead of losing races in the store.
 const STRIPES: usize = 1_024;
 
-/// The write loop, and the only caller of [`EventStore`].
+/// The write loop, and the only one that appends.
+///
+/// What it answers is true of some moment after it was asked, also when other processes append to
+/// the same log: what it remembers is then followed up before a command is judged, and whatever does
+/// not end in an append is confirmed (see `fresh`).
 pub struct Handler {
-    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) store: Arc<dyn EventLog>,
     keys: Keyring,
     pub(crate) clock: Clock,
     fingerprint_key: hmac::Key,
     cache: Cache<StreamName, Loaded>,
+    /// How the cache follows what other processes append; none where there are no others.
+    fresh: Option<Fresh>,
     /// The turns of all streams, and apart from them the turns of the numbering streams: a command
     /// that has its record's turn takes the turn of a sequence too.
     stripes: Vec<Mutex<()>>,
@@ -48,12 +59,13 @@ impl Handler {
     /// ledger's fingerprints from being guessed.
     #[must_use]
     pub fn new(
-        store: Arc<dyn EventStore>,
+        store: Arc<dyn EventLog>,
         keys: Keyring,
         clock: Clock,
         fingerprint_secret: &[u8; 32],
     ) -> Self {
         Self {
+            fresh: store.is_shared().then(Fresh::default),
             store,
             keys,
             clock,
@@ -102,12 +114,15 @@ impl Handler {
         stream: StreamName,
         fingerprint: Fingerprint,
     ) -> Result<(Appended, Vec<CrmEvent>), CommandError> {
+        // Before the turn, so that those who wait for it ask for the head together.
+        self.freshen().await?;
         let _turn = self.turn(stream).await;
-        let mut key = None;
+        let mut basis = Basis::default();
         let makes = request.expected.is_none() && request.command.makes_key();
         let mut own = self.load_own(stream, makes).await?;
-        for _ in 0..MAX_ATTEMPTS {
-            let prepared = match self.prepare(request, stream, &own, &mut key).await {
+        let attempts = if self.fresh.is_some() { MAX_SHARED_ATTEMPTS } else { MAX_ATTEMPTS };
+        for _ in 0..attempts {
+            let prepared = match self.prepare(request, stream, &own, &mut basis).await {
                 Ok(Some(prepared)) => prepared,
                 Ok(None) => {
                     own = Own::read(self.load(stream).await?);
@@ -118,15 +133,24 @@ impl Handler {
                     own = Own::read(self.load(stream).await?);
                     continue;
                 }
-                // Whether it was accepted before is asked last, and only here: a repeat of an
-                // accepted command is mostly refused by what the first one did.
                 Err(CommandError::Refused(refusal)) => {
+                    if let Some(moved) = self.moved(stream, &own, &basis).await? {
+                        own = moved;
+                        continue;
+                    }
+                    // Whether it was accepted before is asked last, and only here: a repeat of an
+                    // accepted command is mostly refused by what the first one did.
                     return self.repeat_or(request, fingerprint, refusal.into()).await;
                 }
                 Err(error) => return Err(error),
             };
+            if prepared.events.is_empty()
+                && let Some(moved) = self.moved(stream, &own, &basis).await?
+            {
+                own = moved;
+                continue;
+            }
             let Prepared { events, after, decided } = prepared;
-            let count = events.len() as u64;
             let append = Append {
                 command_id: request.command_id,
                 fingerprint,
@@ -135,13 +159,11 @@ impl Handler {
                 expected: own.loaded.version,
                 events,
             };
+            let era = self.era();
             let mut answers = self.store.append(vec![append]).await;
             match answers.pop().unwrap_or_else(|| Err(no_answer().into())) {
-                Ok(appended @ Appended::Stored(_)) => {
-                    if count > 0 {
-                        let version = own.loaded.version.plus(count);
-                        self.cache.insert(stream, Loaded { version, record: Arc::new(after) });
-                    }
+                Ok(appended @ Appended::Stored(receipt)) => {
+                    self.note(receipt, after, era);
                     return Ok((appended, decided));
                 }
                 Ok(appended @ Appended::AlreadyStored(_)) => {
@@ -149,6 +171,7 @@ impl Handler {
                 }
                 Err(AppendError::Conflict { .. }) => {
                     metrics::counter!("annals_append_conflicts_total").increment(1);
+                    self.freshen().await?;
                     own = Own::read(self.catch_up(stream, own.loaded).await?);
                 }
                 Err(AppendError::CommandReused) => return Err(CommandError::Reused),

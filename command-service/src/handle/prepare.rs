@@ -26,6 +26,15 @@ const MAX_ROUNDS: usize = 128;
 /// How far a caller's clock may be ahead of ours, in microseconds.
 const CLOCK_SKEW: i64 = 5 * 60 * 1_000_000;
 
+/// What one command is judged by, from one attempt to the next.
+#[derive(Default)]
+pub(super) struct Basis {
+    /// The key that was taken for the record it makes.
+    key: Option<KeyId>,
+    /// The states of other records that the last judgement went by.
+    pub(super) states: States,
+}
+
 /// What was decided and made ready for the log.
 pub(super) struct Prepared {
     pub(super) events: Vec<NewEvent>,
@@ -41,14 +50,17 @@ impl Handler {
         request: &Request,
         stream: StreamName,
         own: &Own,
-        key: &mut Option<KeyId>,
+        basis: &mut Basis,
     ) -> Result<Option<Prepared>, CommandError> {
         let Own { loaded: own, is_read } = own;
+        basis.states = States::default();
         if let Some(expected) = request.expected.filter(|expected| *expected != own.version) {
             return Err(Refusal::VersionConflict { expected, actual: own.version }.into());
         }
         let command = &*request.command;
-        let states = self.load_needs(command, own).await?;
+        let Basis { key, states } = basis;
+        self.load_needs(command, own, states).await?;
+        let states = &*states;
         let organization = self.load(OrganizationId(self.store.log_id().0).stream()).await?;
         let Record::Organization(organization) = &*organization.record else {
             return Err(Refusal::Internal.into());
@@ -61,7 +73,7 @@ impl Handler {
             actor: request.actor,
             command_id: request.command_id,
             organization,
-            states: &states,
+            states,
             new_key: *key,
             number: None,
         };
@@ -77,7 +89,7 @@ impl Handler {
         }
         let decided = command.decide(&own.record, &facts)?;
         let effective_at = effective_at(request, &facts)?;
-        self.make_ready(request, own, decided, effective_at, &states).await.map(Some)
+        self.make_ready(request, own, decided, effective_at, states).await.map(Some)
     }
 
     /// Loads what a decision needs, again and again until it asks for nothing new.
@@ -85,13 +97,13 @@ impl Handler {
         &self,
         command: &dyn Command,
         own: &Loaded,
-    ) -> Result<States, CommandError> {
-        let mut states = States::default();
+        states: &mut States,
+    ) -> Result<(), CommandError> {
         for _ in 0..MAX_ROUNDS {
-            let mut wanted = command.needs(&own.record, &states);
+            let mut wanted = command.needs(&own.record, states);
             wanted.retain(|stream| !states.has(*stream));
             if wanted.is_empty() {
-                return Ok(states);
+                return Ok(());
             }
             for stream in wanted {
                 let loaded = self.load(stream).await?;

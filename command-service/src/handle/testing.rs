@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
 };
 
 use events::{
@@ -13,8 +13,8 @@ use events::{
     },
     keys::{Keyring, MemoryKeys},
     store::{
-        Answer, Append, AppendError, Appended, Attempt, EventFeed, EventStore, Head, LedgerEntry,
-        RecordedAttempt, StoreError, StreamReader, memory::MemoryStore,
+        Answer, Append, AppendError, Appended, Attempt, EventFeed, EventLog, EventStore, Head,
+        LedgerEntry, RecordedAttempt, StoreError, StreamReader, memory::MemoryStore,
     },
 };
 use serde_json::{Value, json};
@@ -37,11 +37,7 @@ pub(crate) struct World {
     next: Mutex<u128>,
 }
 
-fn handler(
-    store: Arc<dyn EventStore>,
-    keys: &Arc<MemoryKeys>,
-    now: &Arc<AtomicI64>,
-) -> Arc<Handler> {
+fn handler(store: Arc<dyn EventLog>, keys: &Arc<MemoryKeys>, now: &Arc<AtomicI64>) -> Arc<Handler> {
     let clock_now = now.clone();
     let clock: Clock = Arc::new(move || Instant::from_micros(clock_now.load(Ordering::SeqCst)));
     Arc::new(Handler::new(store, Keyring::new(keys.clone(), LOG), clock, &[7; 32]))
@@ -50,12 +46,19 @@ fn handler(
 impl World {
     /// An organisation in São Paulo with one user, Ana.
     pub(crate) async fn new() -> Self {
+        Self::on(MemoryStore::new).await
+    }
+
+    /// The same on a log that other write loops append to as well.
+    pub(crate) async fn shared() -> Self {
+        Self::on(MemoryStore::shared).await
+    }
+
+    async fn on(open: fn(LogId, Clock) -> MemoryStore) -> Self {
         let now = Arc::new(AtomicI64::new(NOON));
         let clock_now = now.clone();
-        let store = Arc::new(MemoryStore::new(
-            LOG,
-            Arc::new(move || Instant::from_micros(clock_now.load(Ordering::SeqCst))),
-        ));
+        let clock: Clock = Arc::new(move || Instant::from_micros(clock_now.load(Ordering::SeqCst)));
+        let store = Arc::new(open(LOG, clock));
         let keys = Arc::new(MemoryKeys::new());
         let handler = handler(store.clone(), &keys, &now);
         let world = Self { handler, store, now, keys, next: Mutex::new(0x1000) };
@@ -76,8 +79,15 @@ impl World {
     }
 
     /// Another write loop on the same log, which sees it as `store` shows it.
-    pub(crate) fn handler_on(&self, store: Arc<dyn EventStore>) -> Arc<Handler> {
+    pub(crate) fn handler_on(&self, store: Arc<dyn EventLog>) -> Arc<Handler> {
         handler(store, &self.keys, &self.now)
+    }
+
+    /// Another write loop on the same log, which does not look what the others do.
+    pub(crate) fn blind_handler_on(&self, store: Arc<dyn EventLog>) -> Arc<Handler> {
+        let mut handler = Arc::into_inner(self.handler_on(store)).unwrap();
+        handler.fresh = None;
+        Arc::new(handler)
     }
 
     pub(crate) fn id(&self) -> Uuid {
@@ -115,8 +125,16 @@ impl World {
         name: &'static str,
         body: Value,
     ) -> Result<Accepted, CommandError> {
-        let request = self.request(name, self.parse(name, &body));
-        self.handler.handle(request).await
+        self.send_to(&self.handler, name, body).await
+    }
+
+    pub(crate) async fn send_to(
+        &self,
+        handler: &Handler,
+        name: &'static str,
+        body: Value,
+    ) -> Result<Accepted, CommandError> {
+        handler.handle(self.request(name, self.parse(name, &body))).await
     }
 
     pub(crate) async fn length(&self) -> u64 {
@@ -165,12 +183,18 @@ pub(crate) fn code(outcome: Result<Accepted, CommandError>) -> &'static str {
     }
 }
 
-/// The store, watched: what was asked of it, and a stream that is only read when it is let.
+/// The store, watched: what was asked of it, and a stream whose first page is only answered when it
+/// is let go.
 pub(crate) struct Watched {
     store: Arc<MemoryStore>,
     pub(crate) saves: AtomicUsize,
     pub(crate) appends: AtomicUsize,
     pub(crate) reads: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
+    pub(crate) heads: AtomicUsize,
+    pub(crate) pages: AtomicUsize,
+    /// Whether it is away: it answers nothing then but that.
+    pub(crate) away: AtomicBool,
     held: Option<StreamName>,
     /// Tells that the held stream has been read, but not yet answered.
     pub(crate) is_read: Notify,
@@ -185,10 +209,24 @@ impl Watched {
             saves: AtomicUsize::new(0),
             appends: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
+            heads: AtomicUsize::new(0),
+            pages: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
             held,
             is_read: Notify::new(),
             go: Notify::new(),
         })
+    }
+}
+
+impl Watched {
+    /// Gives others a turn, as every answer over a wire does, and fails while it is away.
+    async fn reach(&self) -> Result<(), StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        let away = self.away.load(Ordering::SeqCst);
+        if away { Err(StoreError::Unavailable("it is away".into())) } else { Ok(()) }
     }
 }
 
@@ -198,7 +236,11 @@ impl StreamReader for Watched {
     }
 
     fn head(&self) -> Answer<'_, Result<Head, StoreError>> {
-        self.store.head()
+        self.heads.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            self.reach().await?;
+            self.store.head().await
+        })
     }
 
     fn read_stream(
@@ -209,11 +251,13 @@ impl StreamReader for Watched {
     ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
+            self.reach().await?;
             let page = self.store.read_stream(stream, after, limit).await;
-            if self.held == Some(stream) {
+            if self.held == Some(stream) && after == Version::NONE {
                 self.is_read.notify_one();
                 self.go.notified().await;
             }
+            self.reach().await?;
             page
         })
     }
@@ -226,18 +270,31 @@ impl EventStore for Watched {
 
     fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Result<Appended, AppendError>>> {
         self.appends.fetch_add(1, Ordering::SeqCst);
-        self.store.append(batch)
+        Box::pin(async move {
+            if let Err(error) = self.reach().await {
+                return batch.iter().map(|_| Err(error.clone().into())).collect();
+            }
+            let answers = self.store.append(batch).await;
+            tokio::task::yield_now().await;
+            answers
+        })
     }
 
     fn lookup(
         &self,
         commands: Vec<CommandId>,
     ) -> Answer<'_, Result<Vec<Option<LedgerEntry>>, StoreError>> {
-        self.store.lookup(commands)
+        Box::pin(async move {
+            self.reach().await?;
+            self.store.lookup(commands).await
+        })
     }
 
     fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>> {
-        self.store.record_attempts(attempts)
+        Box::pin(async move {
+            self.reach().await?;
+            self.store.record_attempts(attempts).await
+        })
     }
 
     fn attempts(
@@ -249,7 +306,10 @@ impl EventStore for Watched {
     }
 
     fn checkpoint(&self, name: &'static str) -> Answer<'_, Result<Position, StoreError>> {
-        self.store.checkpoint(name)
+        Box::pin(async move {
+            self.reach().await?;
+            self.store.checkpoint(name).await
+        })
     }
 
     fn save_checkpoint(
@@ -258,6 +318,35 @@ impl EventStore for Watched {
         position: Position,
     ) -> Answer<'_, Result<(), StoreError>> {
         self.saves.fetch_add(1, Ordering::SeqCst);
-        self.store.save_checkpoint(name, position)
+        Box::pin(async move {
+            self.reach().await?;
+            self.store.save_checkpoint(name, position).await
+        })
+    }
+}
+
+impl EventFeed for Watched {
+    fn feed_head(&self) -> Answer<'_, Result<Head, StoreError>> {
+        self.head()
+    }
+
+    fn read(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
+        self.pages.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            self.reach().await?;
+            self.store.read(after, limit).await
+        })
+    }
+
+    fn wait(&self, beyond: Position) -> Answer<'_, ()> {
+        self.store.wait(beyond)
+    }
+
+    fn position_at(&self, instant: Instant) -> Answer<'_, Result<Position, StoreError>> {
+        self.store.position_at(instant)
     }
 }

@@ -1,5 +1,7 @@
 //! What was refused at the door is kept, if it is known what it was and who tried.
 
+use std::sync::atomic::Ordering;
+
 use axum::{
     body::Body,
     http::{Request as HttpRequest, StatusCode},
@@ -14,7 +16,7 @@ use crate::{
     caller::PresentedToken,
     handle::{
         system,
-        testing::{ANA, World},
+        testing::{ANA, Watched, World},
     },
 };
 
@@ -23,7 +25,10 @@ const SECRET: [u8; 32] = [9; 32];
 
 /// A world in which Ana has a token with these scopes.
 async fn world(scopes: &[&str]) -> World {
-    let world = World::new().await;
+    world_on(World::new().await, scopes).await
+}
+
+async fn world_on(world: World, scopes: &[&str]) -> World {
     let body = json!({
         "token_id": TOKEN, "user": ANA, "scopes": scopes,
         "secret_sha256": hex::encode(PresentedToken::digest(&SECRET)),
@@ -91,4 +96,31 @@ async fn each_malformed_item_of_a_list_is_an_attempt() {
     let status = post(&world, "/commands", &token(), &items.to_string()).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(world.attempts().await, ["command.invalid", "access.denied"]);
+}
+
+#[tokio::test]
+async fn a_shared_store_that_is_away_is_said_at_once_and_forgotten_when_it_is_back() {
+    let world = world_on(World::shared().await, &["write"]).await;
+    let store = Watched::new(world.store.clone(), None);
+    let handler = world.handler_on(store.clone());
+    let app = || App::new(handler.clone(), std::sync::Arc::new(|| Uuid::from_u128(0x1D)));
+    let send = || {
+        let request = HttpRequest::post("/commands/CreateAccount")
+            .header("authorization", format!("Bearer {}", token()))
+            .header("content-type", "application/json")
+            .body(Body::from(r#"{"name": "A"}"#))
+            .unwrap();
+        router(app()).oneshot(request)
+    };
+    store.away.store(true, Ordering::SeqCst);
+    let all = futures_util::future::join_all((0..100).map(|_| send())).await;
+    for answer in all {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()["retry-after"], "1");
+    }
+    let heads = store.heads.load(Ordering::SeqCst);
+    assert!(heads <= 2, "they shared one answer, not {heads}");
+    store.away.store(false, Ordering::SeqCst);
+    assert_eq!(send().await.unwrap().status(), StatusCode::OK);
 }

@@ -25,6 +25,7 @@ const REMEMBERED_STREAMS: usize = 16;
 pub struct MemoryStore {
     log: LogId,
     clock: Clock,
+    is_shared: bool,
     inner: Mutex<Inner>,
     head: watch::Sender<Head>,
 }
@@ -57,19 +58,26 @@ impl MemoryStore {
         Self::over(log, clock, Data::default())
     }
 
+    /// An empty log that several write loops append to, as if each were a process of its own.
+    #[must_use]
+    pub fn shared(log: LogId, clock: Clock) -> Self {
+        Self { is_shared: true, ..Self::new(log, clock) }
+    }
+
     /// Another store that starts from what this one holds, as a store on disk does when it is
     /// opened again. The two know nothing of each other.
     #[must_use]
     pub fn reopened(&self) -> Self {
         let data = self.lock().data.clone();
-        Self::over(self.log, Arc::clone(&self.clock), data)
+        let reopened = Self::over(self.log, Arc::clone(&self.clock), data);
+        Self { is_shared: self.is_shared, ..reopened }
     }
 
     fn over(log: LogId, clock: Clock, data: Data) -> Self {
         let state = data.state();
         let sequencer = Sequencer::new(log, state, REMEMBERED_STREAMS);
         let (head, _) = watch::channel(state.head);
-        Self { log, clock, inner: Mutex::new(Inner { sequencer, data }), head }
+        Self { log, clock, is_shared: false, inner: Mutex::new(Inner { sequencer, data }), head }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -172,7 +180,7 @@ impl StreamReader for MemoryStore {
 
 impl EventStore for MemoryStore {
     fn is_shared(&self) -> bool {
-        false
+        self.is_shared
     }
 
     fn append(&self, batch: Vec<Append>) -> Answer<'_, Vec<Result<Appended, AppendError>>> {

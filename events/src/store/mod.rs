@@ -244,3 +244,8 @@ pub trait EventFeed: Send + Sync {
     /// The last position recorded at or before `instant`; the start where there is none.
     fn position_at(&self, instant: Instant) -> Answer<'_, Result<Position, StoreError>>;
 }
+
+/// A whole log: appended to, and followed. What a process needs that shares it with others.
+pub trait EventLog: EventStore + EventFeed {}
+
+impl<T: EventStore + EventFeed> EventLog for T {}
