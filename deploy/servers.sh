@@ -66,8 +66,9 @@ as_postgres() {
 }
 
 # start_postgres <folder> [option ..]: makes the folder a database cluster where it is none, and
-# starts a server on it. Sets POSTGRES_ID, the process, and POSTGRES_URL, an address whose login may
-# create databases; the password lies in <folder>/../postgres.password (mode 0600) as well.
+# starts a server on it, on POSTGRES_PORT or any free one. Sets POSTGRES_ID, the process, and
+# POSTGRES_URL, an address whose login may create databases; the password lies beside the folder, in
+# postgres.password (mode 0600), as well.
 start_postgres() {
     local folder="$1" port secret password log
     shift
@@ -85,7 +86,7 @@ start_postgres() {
             --auth-host=scram-sha-256 --auth-local=scram-sha-256 --pwfile="$secret" \
             --encoding=UTF8 --locale=C.UTF-8 --data-checksums >"$log" 2>&1
     fi
-    port="$(free_port)"
+    port="${POSTGRES_PORT:-$(free_port)}"
     password="$(cat "$secret")"
     : >>"$log"
     as_postgres "$(postgres_program postgres)" -D "$folder" \
@@ -112,12 +113,13 @@ SQL
     POSTGRES_URL="postgres://annals:$password@127.0.0.1:$port/postgres"
 }
 
-# start_nats <folder>: starts a NATS server with JetStream on a folder. Sets NATS_ID and NATS_URL.
+# start_nats <folder>: starts a NATS server with JetStream on a folder, on NATS_PORT or any free one.
+# Sets NATS_ID and NATS_URL.
 start_nats() {
     local folder="$1" port log
     mkdir -p "$folder"
     log="$(dirname "$folder")/nats.log"
-    port="$(free_port)"
+    port="${NATS_PORT:-$(free_port)}"
     nats-server --addr 127.0.0.1 --port "$port" --jetstream --store_dir "$folder" >>"$log" 2>&1 &
     NATS_ID=$!
     NATS_URL="nats://127.0.0.1:$port"

@@ -10,6 +10,8 @@ set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$root"
+# shellcheck source=deploy/servers.sh
+. deploy/servers.sh
 
 work="$(mktemp -d)"
 started=() # process ids of the servers that this run started
@@ -19,7 +21,8 @@ finish() {
     local id
     for id in "${started[@]:-}"; do
         if [ -n "$id" ]; then
-            kill "$id" 2>/dev/null || true
+            # To PostgreSQL it means: end now, in order.
+            kill -INT "$id" 2>/dev/null || true
             wait "$id" 2>/dev/null || true
         fi
     done
@@ -29,22 +32,6 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-# need <program> <Debian package ..>: installs the packages when the program is missing.
-need() {
-    local program="$1"
-    shift
-    if command -v "$program" >/dev/null 2>&1; then
-        return
-    fi
-    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-        echo "annals: the tests need \`$program\`: install $*" >&2
-        exit 2
-    fi
-    echo "annals: installing $* for \`$program\`" >&2
-    apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
-}
 
 # suite <command ..>: runs one test command; its output stays visible and is kept to be counted.
 failed_suites=0
@@ -59,6 +46,10 @@ if ! command -v cargo >/dev/null 2>&1; then
     exit 2
 fi
 need cc gcc libc6-dev # the bundled SQLite and the ciphers are C
+need_postgres
+need nats-server nats-server # tests that break it start their own
+need setpriv util-linux      # PostgreSQL does not run as root
+need ip iproute2             # faults between processes cut networks of their own
 
 data="${ANNALS_DATA:-../shared/data}"
 if [ -d "$data" ]; then
@@ -70,7 +61,14 @@ export ANNALS_SKIPPED="$work/skipped"
 : >"$ANNALS_SKIPPED"
 : >"$work/log"
 
+start_postgres "$work/postgres"
+started+=("$POSTGRES_ID")
+# Its login may create databases: every test has one of its own.
+export ANNALS_TEST_POSTGRES="$POSTGRES_URL"
+
 suite cargo test --workspace --locked --no-fail-fast "$@"
+# The same journeys, from the same source, on the three services with PostgreSQL and NATS.
+ANNALS_DEPLOYMENT=cluster suite cargo test --package tests --test end_to_end --locked --no-fail-fast "$@"
 
 # `test result: ok. 12 passed; 0 failed; 0 ignored; ..`, one line per test binary.
 read -r passed failed ignored < <(awk '

@@ -2,68 +2,72 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use axum::{Json, Router, extract::State, http::HeaderMap, response::Response, routing::post};
+use axum::{
+    Json, Router,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+    routing::post,
+};
 use command_service::http::{App, Problem};
-use events::access::Scope;
+use events::{access::Scope, ids::LogId, store::EventFeed};
 use projection_service::{read_side::ReadSide, replay::ReplayProgress};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
     backup::{Sources, back_up},
+    layers::problem,
     progress::stream_of,
     replay_report::{ReplayReport, phase},
     verify::verify,
 };
 
-/// What the operator's routes work on.
-#[derive(Clone)]
-pub struct Admin {
-    /// The write side: it knows who may do what.
-    pub app: App,
-    /// The read models.
-    pub read_side: ReadSide,
-    /// What a backup copies.
-    pub sources: Arc<Sources>,
-}
-
-/// The operator's routes.
+/// `POST /admin/replay`: rebuilds the read models of whichever read side is active here now.
 #[must_use = "routes do nothing until they are served"]
-pub fn router(admin: Admin) -> Router {
-    Router::new()
-        .route("/admin/replay", post(replay))
-        .route("/admin/verify", post(check))
-        .route("/admin/backup", post(backup))
-        .with_state(admin)
+pub fn replay_route(
+    app: App,
+    active: impl Fn() -> Option<ReadSide> + Clone + Send + Sync + 'static,
+) -> Router {
+    let replay = move |headers: HeaderMap| {
+        let (app, active) = (app.clone(), active.clone());
+        async move {
+            app.allow(&headers, Scope::Admin).await?;
+            let Some(read_side) = active() else {
+                let detail = "another projection service keeps the read models: ask that one";
+                return Ok(problem(StatusCode::SERVICE_UNAVAILABLE, "replay.standby", detail));
+            };
+            Ok::<_, Problem>(replay(read_side))
+        }
+    };
+    Router::new().route("/admin/replay", post(replay))
 }
 
-impl Admin {
-    async fn allow(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        self.app.allow(headers, Scope::Admin).await
-    }
-}
-
-async fn replay(State(admin): State<Admin>, headers: HeaderMap) -> Result<Response, Problem> {
-    admin.allow(&headers).await?;
-    let read_side = admin.read_side.clone();
-    Ok(stream_of(move |progress, gone| async move {
+fn replay(read_side: ReadSide) -> Response {
+    stream_of(move |progress, gone| async move {
         let hear = move |now: ReplayProgress| {
             progress.at(&phase(&now), now.position.0, now.head.0);
         };
         let report = read_side.replay(&hear, gone).await.map_err(|error| error.to_string())?;
         serde_json::to_value(ReplayReport::from(report)).map_err(|error| error.to_string())
-    }))
+    })
 }
 
-async fn check(State(admin): State<Admin>, headers: HeaderMap) -> Result<Response, Problem> {
-    admin.allow(&headers).await?;
-    let sources = Arc::clone(&admin.sources);
-    Ok(stream_of(move |progress, _| async move {
-        let hear = move |done, total| progress.at("events", done, total);
-        let log = events::store::StreamReader::log_id(&*sources.log);
-        let verified = verify(&*sources.log, log, hear).await.map_err(|error| error.to_string())?;
-        serde_json::to_value(verified).map_err(|error| error.to_string())
-    }))
+/// `POST /admin/verify`: checks the whole log.
+#[must_use = "routes do nothing until they are served"]
+pub fn verify_route(app: App, feed: Arc<dyn EventFeed>, log: LogId) -> Router {
+    let check = move |headers: HeaderMap| {
+        let (app, feed) = (app.clone(), feed.clone());
+        async move {
+            app.allow(&headers, Scope::Admin).await?;
+            Ok::<_, Problem>(stream_of(move |progress, _| async move {
+                let hear = move |done, total| progress.at("events", done, total);
+                let verified =
+                    verify(&*feed, log, hear).await.map_err(|error| error.to_string())?;
+                serde_json::to_value(verified).map_err(|error| error.to_string())
+            }))
+        }
+    };
+    Router::new().route("/admin/verify", post(check))
 }
 
 /// Where a backup goes.
@@ -74,15 +78,37 @@ pub struct BackupTo {
     pub to: PathBuf,
 }
 
-async fn backup(
-    State(admin): State<Admin>,
-    headers: HeaderMap,
-    Json(BackupTo { to }): Json<BackupTo>,
-) -> Result<Response, Problem> {
-    admin.allow(&headers).await?;
-    let sources = Arc::clone(&admin.sources);
-    Ok(stream_of(move |_, _| async move {
-        let head = back_up(&sources, &to).await.map_err(|error| format!("{error:#}"))?;
-        Ok(json!({ "position": head.position.to_string(), "folder": to }))
-    }))
+/// `POST /admin/backup`: copies the data folder.
+#[must_use = "routes do nothing until they are served"]
+pub fn backup_route(app: App, sources: Arc<Sources>) -> Router {
+    let backup = move |headers: HeaderMap, Json(BackupTo { to }): Json<BackupTo>| {
+        let (app, sources) = (app.clone(), sources.clone());
+        async move {
+            app.allow(&headers, Scope::Admin).await?;
+            Ok::<_, Problem>(stream_of(move |_, _| async move {
+                let head = back_up(&sources, &to).await.map_err(|error| format!("{error:#}"))?;
+                Ok(json!({ "position": head.position.to_string(), "folder": to }))
+            }))
+        }
+    };
+    Router::new().route("/admin/backup", post(backup))
+}
+
+/// `POST /admin/backup` where the data lie in databases: those have better means.
+#[must_use = "routes do nothing until they are served"]
+pub fn no_backup_route(app: App) -> Router {
+    let backup = move |headers: HeaderMap| {
+        let app = app.clone();
+        async move {
+            app.allow(&headers, Scope::Admin).await?;
+            let detail = "back up the databases of the log and of the keys with PostgreSQL's own \
+                          means (pg_dump, pg_basebackup), the log first, and the folder of secrets";
+            Ok::<_, Problem>(problem(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "backup.by_database",
+                detail,
+            ))
+        }
+    };
+    Router::new().route("/admin/backup", post(backup))
 }

@@ -1,18 +1,27 @@
 //! From the command line to what it asks for.
 
-use std::{io::Write, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    assemble::{Running, start, system_clock},
+    cluster,
     config::{Cli, Operation, Service},
+    config_file,
+    draw::system_clock,
+    embedded,
     exit::Exit,
-    operator, telemetry,
+    operator,
+    running::Running,
+    telemetry,
 };
 
 /// Runs what the command line says, and ends the process's life with one line when it fails.
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let cli = match config_file::parse(arguments) {
+        Ok(cli) => cli,
+        Err(exit) => return report(&exit),
+    };
     telemetry::start(&cli.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -34,7 +43,29 @@ fn report(exit: &Exit) -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<(), Exit> {
     let service = cli.service;
     match cli.command {
-        None | Some(Operation::Serve) => serve(&service).await,
+        None | Some(Operation::Serve) => {
+            let running = embedded::start(&service, system_clock()).await?;
+            welcome(&running, &service);
+            until_told(running).await
+        }
+        Some(Operation::CommandService(servers)) => {
+            let running =
+                cluster::start_command_service(&service, &servers, system_clock()).await?;
+            welcome_role(&running, "command-service", "ANNALS_COMMANDS");
+            until_told(running).await
+        }
+        Some(Operation::ProjectionService(servers)) => {
+            let running =
+                cluster::start_projection_service(&service, &servers, system_clock()).await?;
+            welcome_role(&running, "projection-service", "ANNALS_URL");
+            until_told(running).await
+        }
+        Some(Operation::QueryApi(servers)) => {
+            let running = cluster::start_query_api(&service, &servers, system_clock()).await?;
+            welcome_role(&running, "query-api", "ANNALS_QUERIES");
+            until_told(running).await
+        }
+        Some(Operation::Migrate(migrate)) => operator::migrate::run(migrate).await,
         Some(Operation::Import(import)) => operator::import::run(&service, import).await,
         Some(Operation::Replay(replay)) => operator::replay::run(&service, replay).await,
         Some(Operation::Token(token)) => operator::token::run(&service, token).await,
@@ -44,9 +75,7 @@ async fn dispatch(cli: Cli) -> Result<(), Exit> {
     }
 }
 
-async fn serve(service: &Service) -> Result<(), Exit> {
-    let mut running = start(service, system_clock()).await?;
-    welcome(&running, service);
+async fn until_told(mut running: Running) -> Result<(), Exit> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Exit::failed)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(Exit::failed)?;
     let failed = tokio::select! {
@@ -59,10 +88,22 @@ async fn serve(service: &Service) -> Result<(), Exit> {
     failed.map_or(Ok(()), Err)
 }
 
+/// Says of a role where it is and, where it knows that, how to read the first token.
+fn welcome_role(running: &Running, role: &str, variable: &str) {
+    let (version, url) = (env!("CARGO_PKG_VERSION"), running.url());
+    let mut text = format!("annals {version} {role} serves {url}\n  log     {}\n", running.log);
+    text.push_str(&format!("  export {variable}={url}"));
+    if let Some(file) = running.token_file() {
+        text.push_str(&format!(" TOKEN=$(cat {})", file.display()));
+    }
+    text.push('\n');
+    say(&text);
+}
+
 /// Says where it is, how to read the token, and what to try. Never the token itself.
 fn welcome(running: &Running, service: &Service) {
     let url = running.url();
-    let token = running.token_file().display().to_string();
+    let token = running.token_file().unwrap_or_else(|| std::path::Path::new("")).display();
     let mut text = format!(
         "annals {version} serves {url}\n  data    {data} (log {log})\n  token   {token}\n",
         version = env!("CARGO_PKG_VERSION"),
@@ -85,7 +126,11 @@ fn welcome(running: &Running, service: &Service) {
          curl -s -H \"Authorization: Bearer $TOKEN\" $ANNALS_QUERIES/accounts\n\
          A sample company with a year of history: annals demo. Every route: {url}/openapi.json\n"
     ));
-    // A closed standard output ends nothing.
+    say(&text);
+}
+
+/// Writes to standard output. A closed one ends nothing.
+fn say(text: &str) {
     std::io::stdout().write_all(text.as_bytes()).ok();
     std::io::stdout().flush().ok();
 }

@@ -1,6 +1,9 @@
 //! Flags and environment: the only reader of either.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use events::{
@@ -11,9 +14,13 @@ use events::{
 /// A CRM backend whose records are the sum of their history.
 ///
 /// Without a command everything runs in one process, on SQLite files in a data folder, on loopback.
+/// The three services run one role each, on PostgreSQL and NATS.
 #[derive(Debug, Parser)]
 #[command(name = "annals", version, max_term_width = 100)]
 pub struct Cli {
+    /// A file of settings (TOML): each is the flag of the same name. Flags and environment come first.
+    #[arg(long, global = true, env = "ANNALS_CONFIG")]
+    pub config: Option<PathBuf>,
     /// What to do; without it, serve.
     #[command(subcommand)]
     pub command: Option<Operation>,
@@ -31,21 +38,85 @@ pub struct Service {
     /// The folder that holds the log, the keys and the read models. Made at first start.
     #[arg(long, global = true, env = "ANNALS_FOLDER", default_value = "annals-data")]
     pub data: PathBuf,
-    /// The address to serve on; port 0 takes any free one.
-    #[arg(long, global = true, env = "ANNALS_LISTEN", default_value = "127.0.0.1:7440")]
-    pub listen: SocketAddr,
+    /// The address to serve on; port 0 takes any free one. Without it a port of loopback: 7440, for
+    /// `query-api` 7441, for `projection-service` 7442.
+    #[arg(long, global = true, env = "ANNALS_LISTEN")]
+    pub listen: Option<SocketAddr>,
     /// Allows an address beyond loopback: something in front of it ends TLS.
     #[arg(long, global = true, env = "ANNALS_BEHIND_PROXY")]
     pub behind_proxy: bool,
     /// The name of the organisation. Only looked at on the first start.
-    #[arg(long, env = "ANNALS_ORGANIZATION", default_value = "My organisation", value_parser = line)]
+    #[arg(long, global = true, env = "ANNALS_ORGANIZATION", default_value = "My organisation", value_parser = line)]
     pub organization: Line<160>,
     /// The zone in which its days begin and end (IANA). Only looked at on the first start.
-    #[arg(long, env = "ANNALS_ZONE", default_value = "UTC", value_parser = zone)]
+    #[arg(long, global = true, env = "ANNALS_ZONE", default_value = "UTC", value_parser = zone)]
     pub zone: Zone,
     /// The currency it reports in (ISO 4217). Only looked at on the first start.
-    #[arg(long, env = "ANNALS_CURRENCY", default_value = "USD")]
+    #[arg(long, global = true, env = "ANNALS_CURRENCY", default_value = "USD")]
     pub currency: Currency,
+}
+
+impl Service {
+    /// The address to serve on, with the port of a role where none was named.
+    #[must_use]
+    pub fn address(&self, port: u16) -> SocketAddr {
+        self.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into())
+    }
+}
+
+/// The servers that a cluster stands on.
+#[derive(Clone, Debug, Args)]
+pub struct Cluster {
+    /// The database of the log: `postgres://user@host:port/database`. On the command line without a
+    /// password: everybody sees it there.
+    #[arg(long, env = "ANNALS_POSTGRES", hide_env_values = true)]
+    pub postgres: String,
+    /// The database of the keys, where it is another one: a copy of one is of no use without the other.
+    #[arg(long, env = "ANNALS_KEYS_POSTGRES", hide_env_values = true)]
+    pub keys_postgres: Option<String>,
+    /// The database of the read models, where it is another one. They can be made again at any time.
+    #[arg(long, env = "ANNALS_READ_POSTGRES", hide_env_values = true)]
+    pub read_postgres: Option<String>,
+    /// A file with the password of the databases.
+    #[arg(long, env = "ANNALS_POSTGRES_PASSWORD_FILE")]
+    pub postgres_password_file: Option<PathBuf>,
+    /// The NATS servers, `nats://host:port[,..]`, without a login. Without them the read models follow the database.
+    #[arg(long, env = "ANNALS_NATS")]
+    pub nats: Option<String>,
+    /// The JetStream stream that carries the log.
+    #[arg(long, env = "ANNALS_NATS_STREAM", default_value = "ANNALS")]
+    pub nats_stream: String,
+    /// How many NATS servers keep a copy of the stream.
+    #[arg(long, env = "ANNALS_NATS_REPLICAS", default_value_t = 1)]
+    pub nats_replicas: usize,
+    /// How many bytes the stream may take; without it only its age is bounded, by a week.
+    #[arg(long, env = "ANNALS_NATS_MAX_BYTES")]
+    pub nats_max_bytes: Option<u64>,
+    /// A file with `user:password` for NATS.
+    #[arg(long, env = "ANNALS_NATS_PASSWORD_FILE")]
+    pub nats_password_file: Option<PathBuf>,
+    /// A file with a token for NATS.
+    #[arg(long, env = "ANNALS_NATS_TOKEN_FILE")]
+    pub nats_token_file: Option<PathBuf>,
+    /// A file of NATS credentials.
+    #[arg(long, env = "ANNALS_NATS_CREDENTIALS")]
+    pub nats_credentials: Option<PathBuf>,
+    /// The certificates (PEM) that a NATS server's is checked against, beside the system's.
+    #[arg(long, env = "ANNALS_NATS_CA")]
+    pub nats_ca: Option<PathBuf>,
+    /// A certificate (PEM) to show to NATS.
+    #[arg(long, env = "ANNALS_NATS_CERTIFICATE", requires = "nats_key")]
+    pub nats_certificate: Option<PathBuf>,
+    /// The key of that certificate (PEM).
+    #[arg(long, env = "ANNALS_NATS_KEY", requires = "nats_certificate")]
+    pub nats_key: Option<PathBuf>,
+    /// The folder with `master.key` and `installation.key`, the same for every process. The first
+    /// command service makes them, and the first `token`.
+    #[arg(long, env = "ANNALS_SECRETS", default_value = "annals-secrets")]
+    pub secrets: PathBuf,
+    /// Allows plaintext to servers beyond loopback: the operator vouches for the network between.
+    #[arg(long, env = "ANNALS_TRUST_NETWORK")]
+    pub trust_network: bool,
 }
 
 /// What is written to standard error.
@@ -95,6 +166,14 @@ pub struct Target {
 pub enum Operation {
     /// Runs everything in one process. The default.
     Serve,
+    /// Runs the write API, the relay and the process managers, on PostgreSQL and NATS.
+    CommandService(Cluster),
+    /// Keeps the read models in step with the log, on PostgreSQL and NATS. Of several, one works.
+    ProjectionService(Cluster),
+    /// Answers questions from the read models, on PostgreSQL.
+    QueryApi(Cluster),
+    /// Moves an installation of one process to a cluster: log, keys and ledger, unchanged.
+    Migrate(Migrate),
     /// Imports lists by a mapping file. A second run changes only what is new.
     Import(Import),
     /// Rebuilds every read model from the events beside the live ones, compares, and switches.
@@ -126,6 +205,32 @@ pub struct Import {
     /// Which service.
     #[command(flatten)]
     pub target: Target,
+}
+
+/// Moves an installation of one process to a cluster.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// The data folder to move from. It is locked meanwhile, and left as it is.
+    #[arg(long)]
+    pub from: PathBuf,
+    /// The database to move to: `postgres://user@host:port/database`, without a log.
+    #[arg(long, env = "ANNALS_POSTGRES", hide_env_values = true)]
+    pub to: String,
+    /// The database of the keys, where it is another one.
+    #[arg(long, env = "ANNALS_KEYS_POSTGRES", hide_env_values = true)]
+    pub keys_postgres: Option<String>,
+    /// The database of the read models, where it is another one.
+    #[arg(long, env = "ANNALS_READ_POSTGRES", hide_env_values = true)]
+    pub read_postgres: Option<String>,
+    /// A file with the password of the databases.
+    #[arg(long, env = "ANNALS_POSTGRES_PASSWORD_FILE")]
+    pub postgres_password_file: Option<PathBuf>,
+    /// The folder for `master.key`, `installation.key` and `token` of the cluster.
+    #[arg(long, env = "ANNALS_SECRETS", default_value = "annals-secrets")]
+    pub secrets: PathBuf,
+    /// Allows plaintext to servers beyond loopback: the operator vouches for the network between.
+    #[arg(long, env = "ANNALS_TRUST_NETWORK")]
+    pub trust_network: bool,
 }
 
 /// Rebuilds every read model.

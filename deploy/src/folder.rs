@@ -91,21 +91,29 @@ impl Folder {
         name: &str,
         draw: impl FnOnce() -> [u8; 32],
     ) -> Result<[u8; 32], FolderError> {
-        let path = self.file(name);
-        let io = |error| FolderError::Io(path.clone(), error);
-        match File::open(&path) {
-            Ok(mut file) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes).map_err(io)?;
-                bytes.try_into().map_err(|_| FolderError::Damaged(path, "a key has 32 bytes"))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let secret = draw();
-                write_private(&path, &secret).map_err(io)?;
-                Ok(secret)
-            }
-            Err(error) => Err(io(error)),
+        secret_file(&self.file(name), draw)
+    }
+}
+
+/// The 32 bytes of a secret file, made by `draw` where it is not there.
+///
+/// # Errors
+/// When the file system refuses, or the file has another length.
+pub fn secret_file(path: &Path, draw: impl FnOnce() -> [u8; 32]) -> Result<[u8; 32], FolderError> {
+    let io = |error| FolderError::Io(path.to_owned(), error);
+    match File::open(path) {
+        Ok(mut file) => {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(io)?;
+            let wrong = |_| FolderError::Damaged(path.to_owned(), "a key has 32 bytes");
+            bytes.try_into().map_err(wrong)
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let secret = draw();
+            write_private(path, &secret).map_err(io)?;
+            Ok(secret)
+        }
+        Err(error) => Err(io(error)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What operators ask: is it alive, is it ready, how does it fare, what is it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -9,22 +9,79 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use events::{ids::LogId, store::EventFeed};
-use projection_service::{follow::Status, read_side::ReadSide};
+use events::{bus::nats::BusStatus, ids::LogId, store::EventFeed};
+use projection_service::{
+    follow::{Progress, Status},
+    read_side::ReadSide,
+    read_view::ReadView,
+};
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::telemetry;
+
+/// How long the log may take to answer a probe.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the answers are made from.
 #[derive(Clone)]
 pub struct Health {
-    /// Which log this is.
-    pub log: LogId,
-    /// The log.
-    pub feed: Arc<dyn EventFeed>,
-    /// The read models.
-    pub read_side: ReadSide,
+    log: LogId,
+    role: &'static str,
+    feed: Arc<dyn EventFeed>,
+    read_side: Reads,
+    bus: Option<watch::Receiver<BusStatus>>,
+}
+
+/// Where the read models are looked at from.
+#[derive(Clone)]
+enum Reads {
+    /// Not at all.
+    None,
+    /// Questions are answered here.
+    View(ReadView),
+    /// They are kept in step here, while this process is the active one.
+    Active(watch::Receiver<Option<ReadSide>>),
+}
+
+impl Health {
+    /// Of a service on that log.
+    #[must_use]
+    pub const fn of(log: LogId, role: &'static str, feed: Arc<dyn EventFeed>) -> Self {
+        Self { log, role, feed, read_side: Reads::None, bus: None }
+    }
+
+    /// One that answers questions.
+    #[must_use]
+    pub fn with_view(self, view: ReadView) -> Self {
+        Self { read_side: Reads::View(view), ..self }
+    }
+
+    /// One that keeps the read models in step while it is the active one.
+    #[must_use]
+    pub fn with_active(self, active: watch::Receiver<Option<ReadSide>>) -> Self {
+        Self { read_side: Reads::Active(active), ..self }
+    }
+
+    /// One on a bus. Whether that carries is told, and does not make the service unready.
+    #[must_use]
+    pub fn with_bus(self, bus: watch::Receiver<BusStatus>) -> Self {
+        Self { bus: Some(bus), ..self }
+    }
+
+    /// Whether the read models are as they should be here, and what is to be said of them.
+    fn reads(&self) -> (bool, Value) {
+        let progress = match &self.read_side {
+            Reads::None => return (true, Value::Null),
+            Reads::View(view) => Some(view.status()),
+            Reads::Active(active) => active.borrow().as_ref().map(ReadSide::status),
+        };
+        match progress {
+            Some(progress) => (progress.is_ready(), told(&progress)),
+            None => (true, json!({ "status": "standing by" })),
+        }
+    }
 }
 
 /// The health routes. They ask for no token and tell nothing about any record.
@@ -40,26 +97,38 @@ pub fn router(health: Health) -> Router {
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
-    let log = health.feed.feed_head().await;
-    let progress = health.read_side.status();
-    let ready = log.is_ok() && progress.is_ready();
-    let body = json!({
+    let log = tokio::time::timeout(PATIENCE, health.feed.feed_head()).await;
+    let head = log.ok().and_then(Result::ok).map(|head| head.position.to_string());
+    let (reads_well, read_side) = health.reads();
+    let ready = head.is_some() && reads_well;
+    let mut body = json!({
         "ready": ready,
-        "log": {
-            "id": health.log,
-            "head": log.as_ref().ok().map(|head| head.position.to_string()),
-            "available": log.is_ok(),
-        },
-        "read_side": {
-            "generation": progress.generation,
-            "position": progress.position.to_string(),
-            "lag_events": progress.lag(),
-            "events_per_second": progress.events_per_second.round(),
-            "status": describe(&progress.status),
-        },
+        "role": health.role,
+        "log": { "id": health.log, "available": head.is_some(), "head": head },
     });
+    if !read_side.is_null() {
+        body["read_side"] = read_side;
+    }
+    if let Some(bus) = &health.bus {
+        body["bus"] = match &*bus.borrow() {
+            BusStatus::Connected => json!({ "available": true }),
+            BusStatus::Away { why, .. } | BusStatus::Refused { why } => {
+                json!({ "available": false, "why": &**why })
+            }
+        };
+    }
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(body)).into_response()
+}
+
+fn told(progress: &Progress) -> Value {
+    json!({
+        "generation": progress.generation,
+        "position": progress.position.to_string(),
+        "lag_events": progress.lag(),
+        "events_per_second": progress.events_per_second.round(),
+        "status": describe(&progress.status),
+    })
 }
 
 fn describe(status: &Status) -> Value {
@@ -84,6 +153,7 @@ async fn metrics() -> Response {
 async fn version(State(health): State<Health>) -> Json<Value> {
     Json(json!({
         "name": "annals",
+        "role": health.role,
         "version": env!("CARGO_PKG_VERSION"),
         "log": health.log,
     }))

@@ -1,12 +1,17 @@
 //! Assembles: the only crate that knows all others. It holds no business rule.
 
 pub mod config;
+pub mod config_file;
 pub mod cli;
 pub mod exit;
 pub mod telemetry;
 pub mod folder;
 pub mod founding;
-pub mod assemble;
+pub mod draw;
+pub mod running;
+pub mod layers;
+pub mod embedded;
+pub mod cluster;
 pub mod health;
 pub mod admin;
 pub mod progress;

@@ -2,12 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use deploy::config::Cli;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    deploy::cli::run(Cli::parse())
+    deploy::cli::run(std::env::args_os().collect())
 }

@@ -3,10 +3,12 @@
 use std::fs;
 
 use crate::{
-    assemble::{Running, start, system_clock},
     client::Client,
     config::{Service, Target},
+    draw::system_clock,
+    embedded::start,
     exit::{Code, Exit},
+    running::Running,
 };
 
 /// A service, and the product if it was started for this command.
@@ -45,7 +47,7 @@ impl Connected {
             return Ok(Self { client, own: None });
         }
         let any_port = (std::net::Ipv4Addr::LOCALHOST, 0).into();
-        let own = Service { listen: any_port, ..service.clone() };
+        let own = Service { listen: Some(any_port), ..service.clone() };
         let own = start(&own, system_clock()).await?;
         let client = Client::new(&own.url(), &read_token(&token_file)?)
             .map_err(|error| Exit::new(Code::Usage, error))?;

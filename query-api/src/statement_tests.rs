@@ -81,7 +81,7 @@ impl Schema {
         store.make_indexes().await.unwrap();
         store.close().await;
         let settings = [("enable_seqscan", "off"), ("enable_sort", "off")];
-        let rows = Database::with_settings(&server, &schema_of(1), 1, &settings);
+        let rows = Database::tuned(&server, &schema_of(1), 1, &settings);
         Self { pool: Pool::Postgres(rows) }
     }
 

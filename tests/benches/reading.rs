@@ -27,7 +27,7 @@ pub(crate) async fn run(
     annals: &mut Annals,
     seconds: f64,
 ) -> anyhow::Result<()> {
-    let address: SocketAddr = annals.url().trim_start_matches("http://").parse()?;
+    let address: SocketAddr = annals.queries_url().trim_start_matches("http://").parse()?;
     let token = annals.token();
     let accounts = fill(report, annals).await?;
     visible(report, address, &token, seconds).await?;

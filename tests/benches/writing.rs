@@ -17,7 +17,7 @@ const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 pub(crate) async fn run(report: &mut Report, folder: &Path, seconds: f64) -> anyhow::Result<()> {
     let echo = yardsticks::echo().await?;
     let mut annals = Annals::start().await;
-    let address: SocketAddr = annals.url().trim_start_matches("http://").parse()?;
+    let address: SocketAddr = annals.commands_url().trim_start_matches("http://").parse()?;
     let token = annals.token();
     let contact = contact();
     for connections in CONNECTIONS {

@@ -1,4 +1,7 @@
-//! The whole product in this process: empty, on a free port, with a clock the test sets.
+//! The whole product in this process: empty, on free ports, with a clock the test sets.
+//!
+//! `ANNALS_DEPLOYMENT=cluster` makes it the three services on PostgreSQL and NATS; without it, it is the
+//! embedded product. Tests do not know which.
 
 use std::{
     net::Ipv4Addr,
@@ -9,15 +12,18 @@ use std::{
     },
 };
 
-use deploy::{
-    assemble::{Running, start, system_clock},
-    config::Service,
+use deploy::{cluster, config, config::Service, draw::system_clock, embedded, running::Running};
+use events::{
+    Instant,
+    money::Currency,
+    testing::{NatsServer, TestDatabase},
+    values::Line,
+    values::Zone,
 };
-use events::{Instant, money::Currency, values::Line, values::Zone};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use crate::http::Http;
+use crate::{http::Http, reference::deployment};
 
 /// A clock that a test sets, in microseconds; before it is set it is the system's.
 type Clock = Arc<AtomicI64>;
@@ -26,17 +32,38 @@ const SYSTEM: i64 = i64::MIN;
 
 /// One installation and a client that holds its first token.
 pub struct Annals {
-    folder: Arc<TempDir>,
-    clock: Clock,
-    running: Option<Running>,
+    running: Vec<Running>,
     http: Http,
+    site: Site,
+}
+
+/// What an installation leaves behind when it ends, and finds again.
+struct Site {
+    clock: Clock,
+    servers: Option<Servers>,
+    folder: TempDir,
+}
+
+/// The servers of a cluster.
+struct Servers {
+    database: TestDatabase,
+    nats: NatsServer,
+}
+
+/// How the product is put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deployment {
+    /// One process, SQLite.
+    Embedded,
+    /// Three services, PostgreSQL and NATS.
+    Cluster,
 }
 
 /// The settings of an installation in `folder`: São Paulo, in reais.
 fn service(folder: &Path) -> Service {
     Service {
         data: folder.join("data"),
-        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        listen: Some((Ipv4Addr::LOCALHOST, 0).into()),
         behind_proxy: false,
         organization: Line::new("Norte").expect("a name"),
         zone: Zone::new("America/Sao_Paulo").expect("a zone"),
@@ -44,41 +71,95 @@ fn service(folder: &Path) -> Service {
     }
 }
 
+impl Site {
+    fn new(time: i64) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let servers = (deployment() == Deployment::Cluster).then(|| {
+            let database = TestDatabase::new("cluster").expect("tests/run.sh starts PostgreSQL");
+            let nats = NatsServer::start("cluster", &folder.path().join("nats"));
+            Servers { database, nats: nats.expect("tests/run.sh installs nats-server") }
+        });
+        Self { clock: Arc::new(AtomicI64::new(time)), servers, folder }
+    }
+
+    async fn run(&self) -> (Vec<Running>, Http) {
+        let (set, system) = (self.clock.clone(), system_clock());
+        let clock: command_service::handle::Clock =
+            Arc::new(move || match set.load(Ordering::SeqCst) {
+                SYSTEM => system(),
+                micros => Instant::from_micros(micros),
+            });
+        let service = service(self.folder.path());
+        let Some(servers) = &self.servers else {
+            let running = embedded::start(&service, clock).await.expect("it starts");
+            let http = Http::new(&running.url(), &token(&running));
+            return (vec![running], http);
+        };
+        let cluster = config::Cluster {
+            postgres: servers.database.url(),
+            keys_postgres: None,
+            read_postgres: None,
+            postgres_password_file: None,
+            nats: Some(servers.nats.url()),
+            nats_stream: "ANNALS".to_owned(),
+            nats_replicas: 1,
+            nats_max_bytes: None,
+            nats_password_file: None,
+            nats_token_file: None,
+            nats_credentials: None,
+            nats_ca: None,
+            nats_certificate: None,
+            nats_key: None,
+            secrets: self.folder.path().join("secrets"),
+            trust_network: false,
+        };
+        let started = cluster::start_command_service(&service, &cluster, clock.clone()).await;
+        let command = started.expect("the command service starts");
+        let started = cluster::start_projection_service(&service, &cluster, clock.clone()).await;
+        let projection = started.expect("the projection service starts");
+        let started = cluster::start_query_api(&service, &cluster, clock).await;
+        let query = started.expect("the query API starts");
+        let http =
+            Http::of_roles(&command.url(), &query.url(), &projection.url(), &token(&command));
+        (vec![query, projection, command], http)
+    }
+}
+
+fn token(running: &Running) -> String {
+    let file = running.token_file().expect("it knows the first token");
+    std::fs::read_to_string(file).expect("the first token").trim().to_owned()
+}
+
 impl Annals {
     /// An empty installation.
     pub async fn start() -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        let clock = Arc::new(AtomicI64::new(SYSTEM));
-        let (running, http) = run(&folder, &clock).await;
-        Self { folder, clock, running: Some(running), http }
+        Self::on(Site::new(SYSTEM)).await
     }
 
     /// An empty installation whose clock shows `instant`.
     pub async fn start_at(instant: &str) -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        let clock = Arc::new(AtomicI64::new(micros(instant)));
-        let (running, http) = run(&folder, &clock).await;
-        Self { folder, clock, running: Some(running), http }
+        Self::on(Site::new(micros(instant))).await
+    }
+
+    async fn on(site: Site) -> Self {
+        let (running, http) = site.run().await;
+        Self { running, http, site }
     }
 
     /// Sets the clock.
     pub fn set_clock(&self, instant: &str) {
-        self.clock.store(micros(instant), Ordering::SeqCst);
+        self.site.clock.store(micros(instant), Ordering::SeqCst);
     }
 
-    /// Ends the product in order and starts it again on the same folder.
+    /// Ends the product in order and starts it again on the same data.
     pub async fn restart(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.shutdown().await;
-        }
-        let (running, http) = run(&self.folder, &self.clock).await;
-        self.running = Some(running);
-        self.http = http;
+        self.stop().await;
+        (self.running, self.http) = self.site.run().await;
     }
 
-    /// Ends the product in order; the folder stays until this is dropped.
+    /// Ends the product in order; its data stay until this is dropped.
     pub async fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
+        for running in self.running.drain(..) {
             running.shutdown().await;
         }
     }
@@ -90,23 +171,17 @@ impl Annals {
 
     /// The first token.
     pub fn token(&self) -> String {
-        let token = std::fs::read_to_string(self.data().join("token")).expect("the first token");
-        token.trim().to_owned()
+        self.http.token().expect("a client with the first token").to_owned()
     }
 
-    /// The data folder.
+    /// The data folder of an embedded installation.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.site.folder.path().join("data")
     }
 
     /// A folder for the files of the test.
     pub fn scratch(&self) -> PathBuf {
-        self.folder.path().to_owned()
-    }
-
-    /// The address.
-    pub fn url(&self) -> String {
-        self.running.as_ref().expect("it runs").url()
+        self.site.folder.path().to_owned()
     }
 }
 
@@ -116,18 +191,6 @@ impl std::ops::Deref for Annals {
     fn deref(&self) -> &Http {
         &self.http
     }
-}
-
-async fn run(folder: &TempDir, clock: &Clock) -> (Running, Http) {
-    let (set, system) = (clock.clone(), system_clock());
-    let clock = Arc::new(move || match set.load(Ordering::SeqCst) {
-        SYSTEM => system(),
-        micros => Instant::from_micros(micros),
-    });
-    let running = start(&service(folder.path()), clock).await.expect("it starts");
-    let token = std::fs::read_to_string(running.token_file()).expect("the first token");
-    let http = Http::new(&running.url(), token.trim());
-    (running, http)
 }
 
 fn micros(instant: &str) -> i64 {

@@ -22,8 +22,30 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
-    url: String,
+    roles: Roles,
     token: Option<String>,
+}
+
+/// Where each role serves: the same address for all where the product is one process.
+#[derive(Clone, Debug)]
+struct Roles {
+    commands: String,
+    queries: String,
+    projection: String,
+}
+
+impl Roles {
+    /// Who answers that path.
+    fn of(&self, path: &str) -> &str {
+        let route = path.split('?').next().unwrap_or_default();
+        let first = route.trim_start_matches('/').split('/').next().unwrap_or_default();
+        match first {
+            "commands" | "attempts" | "processes" | "me" => &self.commands,
+            "admin" if route == "/admin/replay" => &self.projection,
+            "admin" => &self.commands,
+            _ => &self.queries,
+        }
+    }
 }
 
 /// What came back.
@@ -52,10 +74,35 @@ pub struct Accepted {
 impl Http {
     /// A client of the product at `url`.
     pub fn new(url: &str, token: &str) -> Self {
+        Self::of_roles(url, url, url, token)
+    }
+
+    /// A client of a cluster, whose roles serve at these addresses.
+    pub fn of_roles(commands: &str, queries: &str, projection: &str, token: &str) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { client, url: url.to_owned(), token: Some(token.to_owned()) }
+        let roles = Roles {
+            commands: commands.to_owned(),
+            queries: queries.to_owned(),
+            projection: projection.to_owned(),
+        };
+        Self { client, roles, token: Some(token.to_owned()) }
+    }
+
+    /// Where commands are sent.
+    pub fn commands_url(&self) -> &str {
+        &self.roles.commands
+    }
+
+    /// Where questions are asked.
+    pub fn queries_url(&self) -> &str {
+        &self.roles.queries
+    }
+
+    /// The token it presents.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// The same client with another token, or none.
@@ -90,7 +137,8 @@ impl Http {
         body: Vec<u8>,
     ) -> anyhow::Result<Answer> {
         let what = format!("{method} {path}");
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let mut request =
+            Request::builder().method(method).uri(format!("{}{path}", self.roles.of(path)));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }

@@ -6,10 +6,14 @@ mod annals;
 mod process;
 mod records;
 mod dice;
+mod servers;
+mod cluster;
 
-pub use annals::Annals;
+pub use annals::{Annals, Deployment};
+pub use cluster::{Cluster, Role, Shape};
 pub use dice::Dice;
 pub use http::{Accepted, Answer, Http, encoded};
 pub use process::{Process, annals, binary, signal, until};
 pub use records::{account, brl, contact, opportunity, texts, user};
-pub use reference::{number_from, project_root, reference_data};
+pub use reference::{deployment, number_from, project_root, reference_data};
+pub use servers::{PostgresServer, free_port};

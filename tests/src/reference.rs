@@ -1,6 +1,10 @@
 //! The folder of reference data, which is not part of the project.
 
-use std::{env, fs::OpenOptions, io::Write, path::PathBuf};
+use std::{env, path::PathBuf};
+
+use events::testing::skipped;
+
+use crate::annals::Deployment;
 
 /// The root of the project.
 #[must_use]
@@ -16,7 +20,6 @@ pub fn project_root() -> PathBuf {
 /// # Panics
 /// When the skip cannot be recorded: a skip that nobody counts would pass for a test.
 #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment alone")]
-#[expect(clippy::print_stderr, reason = "also visible with --nocapture, without run.sh")]
 #[must_use]
 pub fn reference_data(test: &str, set: &str) -> Option<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
@@ -25,16 +28,7 @@ pub fn reference_data(test: &str, set: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    let line = format!("skipped: {test}: the reference data `{set}` is not there\n");
-    eprint!("{line}");
-    if let Ok(file) = env::var("ANNALS_SKIPPED") {
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(file)
-            .and_then(|mut file| file.write_all(line.as_bytes()))
-            .expect("the file named by ANNALS_SKIPPED can be written");
-    }
+    skipped(test, &format!("the reference data `{set}` is not there"));
     None
 }
 
@@ -47,4 +41,19 @@ pub fn reference_data(test: &str, set: &str) -> Option<PathBuf> {
 pub fn number_from(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
+/// How the product under test is put together: `ANNALS_DEPLOYMENT` is `embedded` (the default) or
+/// `cluster`.
+///
+/// # Panics
+/// When it is set to something else.
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment alone")]
+#[must_use]
+pub fn deployment() -> Deployment {
+    match env::var("ANNALS_DEPLOYMENT").as_deref() {
+        Err(_) | Ok("embedded") => Deployment::Embedded,
+        Ok("cluster") => Deployment::Cluster,
+        Ok(other) => panic!("ANNALS_DEPLOYMENT is neither embedded nor cluster: {other}"),
+    }
 }

@@ -6,6 +6,7 @@ pub mod token;
 pub mod verify;
 pub mod backup;
 pub mod demo;
+pub mod migrate;
 
 use std::io::Write;
 

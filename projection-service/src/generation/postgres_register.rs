@@ -51,7 +51,7 @@ pub(crate) async fn prepare(
     // Whoever was put to sleep in the middle of a change must not hold up who takes over.
     let settings =
         [("client_min_messages", "warning"), ("idle_in_transaction_session_timeout", "5s")];
-    let database = Database::with_settings(server, READ_SCHEMA, connections, &settings);
+    let database = Database::tuned(server, READ_SCHEMA, connections, &settings);
     database.connect().await?;
     let made = database.transaction("begin", move |connection| {
         Box::pin(async move { make(connection, log_id).await })

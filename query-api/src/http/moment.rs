@@ -165,8 +165,20 @@ impl App {
     }
 
     async fn session(&self, token: &PresentedToken) -> Result<Session, Problem> {
-        let live = self.view.live().ok_or_else(Problem::behind)?;
+        let live = match self.view.live() {
+            Some(live) => live,
+            None => self.first_generation().await?,
+        };
         Ok(Session::begin(live, token).await?)
+    }
+
+    /// The live generation, once there is one: whoever asks right after the first start waits.
+    async fn first_generation(&self) -> Result<LiveGeneration, Problem> {
+        let (mut progress, _waiting) = (self.view.progress(), self.view.waiting());
+        let there = progress.wait_for(|_| self.view.live().is_some());
+        let waited = tokio::time::timeout(PATIENCE, there).await;
+        drop(waited.map_err(|_| Problem::behind())?.map_err(|_| Problem::behind())?);
+        self.view.live().ok_or_else(Problem::behind)
     }
 
     /// A token that is not known may only not be projected yet: whoever was just given one is not

@@ -10,9 +10,9 @@ use serde_json::Value;
 use self::company::Company;
 use super::{print, progress_bar};
 use crate::{
-    assemble::system_clock,
     client::Client,
     config::{Demo, Service},
+    draw::system_clock,
     exit::{Code, Exit},
     import::{CommandSink, ItemAnswer},
     service::{Connected, Missing},

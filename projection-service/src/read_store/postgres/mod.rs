@@ -80,7 +80,7 @@ impl PostgresReadStore {
         tables: &[&'static Table],
     ) -> Result<Self, ReadStoreError> {
         let schema = schema_of(number);
-        let database = Database::with_settings(server, &schema, CONNECTIONS, &SETTINGS);
+        let database = Database::tuned(server, &schema, CONNECTIONS, &SETTINGS);
         let mut ddl = vec![format!("create schema if not exists {schema}")];
         ddl.extend(ddl::tables(Dialect::Postgres, tables));
         let made = database.transaction("begin", |connection| {

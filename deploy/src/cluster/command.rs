@@ -1,0 +1,73 @@
+//! `annals command-service`: the write API, the relay, the process managers. Several may run on one log.
+
+use std::sync::Arc;
+
+use command_service::{handle::Clock, http::App, relay::relay_while_held};
+use events::{
+    bus::Publisher,
+    ids::LogId,
+    postgres::Lease,
+    store::{EventFeed, StreamReader},
+};
+
+use super::{COMMAND_PORT, Secrets, Servers, founding::open_and_found};
+use crate::{
+    admin,
+    config::{Cluster, Service},
+    draw::draw_id,
+    exit::Exit,
+    health::{self, Health},
+    layers,
+    running::{Running, Tasks, listen},
+};
+
+/// Opens the log and the keys, does what is left of the first start, and serves.
+///
+/// # Errors
+/// When the address or a server cannot be used. Nothing was written then.
+pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result<Running, Exit> {
+    let listener = listen(service.address(COMMAND_PORT), service.behind_proxy).await?;
+    let servers = Servers::of(cluster)?;
+    let process = draw_id();
+    let store = servers.open_log(clock.clone(), Some(LogId(draw_id()))).await?;
+    let log = store.log_id();
+    let bus = servers.open_bus(log).await?;
+    let secrets = Secrets::at(&cluster.secrets);
+    let founded = open_and_found(&servers, &store, &secrets, service, clock, process).await?;
+    let (handler, is_new) = (founded.handler, founded.is_new);
+
+    let mut tasks = Tasks::new();
+    let feed: Arc<dyn EventFeed> = store.clone();
+    if let Some(bus) = &bus {
+        let publisher: Arc<dyn Publisher> = bus.clone();
+        let lease = Lease::new(store.database().clone(), "relay", process);
+        let (feed, stopped) = (feed.clone(), tasks.stopped());
+        tasks.start(async move {
+            relay_while_held(&lease, feed, publisher, stopped).await.map_err(Exit::failed)
+        });
+    }
+    let lease = Lease::new(store.database().clone(), "processes", process);
+    let (processes, stopped) = (handler.clone(), tasks.stopped());
+    let followed = feed.clone();
+    tasks.start(async move {
+        processes.follow_processes_while_held(&lease, followed, stopped).await.map_err(Exit::failed)
+    });
+    let failing = store.clone();
+    tasks.watch(async move { Exit::failed(failing.failed().await) });
+
+    let app = App::new(handler, Arc::new(draw_id));
+    let health = Health::of(log, "command-service", feed.clone());
+    let health = match &bus {
+        Some(bus) => health.with_bus(bus.status()),
+        None => health,
+    };
+    let router = command_service::http::router(app.clone())
+        .merge(admin::verify_route(app.clone(), feed, log))
+        .merge(admin::no_backup_route(app))
+        .merge(health::router(health));
+    let address = listener.local_addr().map_err(Exit::failed)?;
+    tasks.serve(listener, layers::wrap(router));
+    let closing = Box::pin(async move { store.shutdown().await });
+    let running = Running::new(address, log, tasks, vec![closing]);
+    Ok(running.with_token(is_new, secrets.token()))
+}

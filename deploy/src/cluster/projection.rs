@@ -1,0 +1,89 @@
+//! `annals projection-service`: keeps the read models in step with the log. Of several, one works.
+
+use std::sync::Arc;
+
+use command_service::{
+    handle::{Clock, Handler},
+    http::App,
+};
+use events::{
+    bus::Bus,
+    keys::{Keyring, PostgresKeys},
+    store::{EventFeed, EventLog, StreamReader},
+};
+use projection_service::{
+    follow::Log,
+    models,
+    read_side::{Place, Settings},
+    standby,
+};
+use tokio::sync::watch;
+
+use super::{
+    PROJECTION_PORT, Secrets, Servers,
+    servers::{exit_of, exit_of_keys},
+};
+use crate::{
+    admin,
+    config::{Cluster, Service},
+    draw::draw_id,
+    embedded::{READ_CACHE, READ_CONNECTIONS},
+    exit::Exit,
+    health::{self, Health},
+    layers,
+    running::{Running, Tasks, listen},
+};
+
+/// Opens the log, the keys and the read models, and follows whenever no other process does.
+///
+/// # Errors
+/// When the address or a server cannot be used, or there is no log yet.
+pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result<Running, Exit> {
+    let listener = listen(service.address(PROJECTION_PORT), service.behind_proxy).await?;
+    let servers = Servers::of(cluster)?;
+    let store = servers.open_log(clock.clone(), None).await?;
+    let log = store.log_id();
+    let bus = servers.open_bus(log).await?;
+    let secrets = Secrets::at(&cluster.secrets);
+    let keys = PostgresKeys::open(&servers.keys, &secrets.master_key(), log, false).await;
+    let keys = Arc::new(keys.map_err(|error| exit_of_keys(&error))?);
+    let keyring = Keyring::new(keys, log);
+    let feed: Arc<dyn EventFeed> = store.clone();
+    let settings = Settings {
+        place: Place::Postgres(servers.read.clone()),
+        models: Arc::new(models::all().map_err(Exit::failed)?),
+        log: Log {
+            feed: feed.clone(),
+            bus: bus.clone().map(|bus| bus as Arc<dyn Bus>),
+            unsealer: keyring.unsealer().clone(),
+            log_id: log,
+        },
+        cache_bytes: READ_CACHE,
+        connections: READ_CONNECTIONS,
+    };
+    let lease = standby::lease(&servers.read, log, draw_id()).await;
+    let lease = lease.map_err(|error| exit_of(&error))?;
+    let (active, is_active) = watch::channel(None);
+    let mut tasks = Tasks::new();
+    let stopped = tasks.stopped();
+    tasks.start(async move {
+        standby::run(settings, &lease, stopped, active).await.map_err(Exit::failed)
+    });
+
+    // Who may replay is asked of the tokens in the log, as everywhere.
+    let secret = secrets.installation_key(None)?;
+    let port: Arc<dyn EventLog> = store.clone();
+    let handler = Handler::new(port, keyring, clock, &secret);
+    let app = App::new(Arc::new(handler), Arc::new(draw_id));
+    let health = Health::of(log, "projection-service", feed).with_active(is_active.clone());
+    let health = match &bus {
+        Some(bus) => health.with_bus(bus.status()),
+        None => health,
+    };
+    let router =
+        admin::replay_route(app, move || is_active.borrow().clone()).merge(health::router(health));
+    let address = listener.local_addr().map_err(Exit::failed)?;
+    tasks.serve(listener, layers::wrap(router));
+    let closing = Box::pin(async move { store.shutdown().await });
+    Ok(Running::new(address, log, tasks, vec![closing]))
+}

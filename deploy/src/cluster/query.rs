@@ -1,0 +1,63 @@
+//! `annals query-api`: answers questions from the read models. Any number may run.
+
+use std::sync::Arc;
+
+use command_service::handle::Clock;
+use events::{
+    keys::{PostgresKeyReader, Unsealer},
+    store::{EventFeed, StreamReader},
+};
+use projection_service::{
+    models,
+    read_view::{ReadView, Reading},
+};
+
+use super::{
+    QUERY_PORT, Secrets, Servers,
+    servers::{exit_of, exit_of_keys},
+};
+use crate::{
+    config::{Cluster, Service},
+    embedded::READ_CONNECTIONS,
+    exit::Exit,
+    health::{self, Health},
+    layers,
+    running::{Running, Tasks, listen},
+};
+
+/// Opens the log, the keys and the read models, all for reading, and serves.
+///
+/// # Errors
+/// When the address or a server cannot be used, or there is no log yet.
+pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result<Running, Exit> {
+    let listener = listen(service.address(QUERY_PORT), service.behind_proxy).await?;
+    let servers = Servers::of(cluster)?;
+    let store = servers.open_log(clock.clone(), None).await?;
+    let log = store.log_id();
+    let secrets = Secrets::at(&cluster.secrets);
+    let keys = PostgresKeyReader::open(&servers.keys, &secrets.master_key(), log).await;
+    let keys = keys.map_err(|error| exit_of_keys(&error))?;
+    let unsealer = Unsealer::new(Arc::new(keys), log);
+    let feed: Arc<dyn EventFeed> = store.clone();
+    let reading = Reading {
+        server: servers.read.clone(),
+        log_id: log,
+        feed: feed.clone(),
+        models: Arc::new(models::all().map_err(Exit::failed)?),
+        connections: READ_CONNECTIONS,
+    };
+    let view = ReadView::follow(reading).await.map_err(|error| exit_of(&error))?;
+
+    let questions = query_api::App::new(view.clone(), feed.clone(), store.clone(), unsealer, clock);
+    let shown = view.clone();
+    let health = Health::of(log, "query-api", feed).with_view(view);
+    let router = query_api::router(questions).merge(health::router(health));
+    let mut tasks = Tasks::new();
+    let address = listener.local_addr().map_err(Exit::failed)?;
+    tasks.serve(listener, layers::wrap(router));
+    let closing = Box::pin(async move {
+        shown.close().await;
+        store.shutdown().await;
+    });
+    Ok(Running::new(address, log, tasks, vec![closing]))
+}

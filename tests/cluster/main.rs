@@ -1,0 +1,10 @@
+//! The three services as real processes, on a PostgreSQL and a NATS server of their own.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it has to be")]
+
+// Two command services on one log decide as one.
+mod consistency;
+// Starts that have to be refused.
+mod startup;
+// What is standing by takes over; what is away shows.
+mod roles;

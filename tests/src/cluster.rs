@@ -1,0 +1,228 @@
+//! A cluster of real processes: any number of each role, on servers of its own.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use events::testing::NatsServer;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    http::Http,
+    process::{binary, signal},
+    servers::{PostgresServer, free_port},
+};
+
+/// One role of the product as a process. It keeps its port through restarts.
+pub struct Role {
+    name: &'static str,
+    port: u16,
+    environment: Vec<(&'static str, String)>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Role {
+    /// A role with these settings, not started yet. It logs into a file beside its secrets.
+    pub fn of(name: &'static str, environment: &[(&'static str, String)]) -> Self {
+        let secrets = environment.iter().find(|(name, _)| *name == "ANNALS_SECRETS");
+        let (_, secrets) = secrets.expect("the folder of secrets");
+        let log = PathBuf::from(format!("{secrets}-{name}.log"));
+        Self { name, port: free_port(), environment: environment.to_vec(), log, child: None }
+    }
+
+    /// A command service with these settings, not started yet.
+    pub fn command_service(environment: &[(&'static str, String)]) -> Self {
+        Self::of("command-service", environment)
+    }
+
+    /// A client with the first token, which lies in that folder.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn http(&self, secrets: &Path) -> Http {
+        let token = fs::read_to_string(secrets.join("token")).expect("the first token");
+        Http::new(&self.url(), token.trim())
+    }
+
+    /// What it says of itself.
+    pub async fn ready(&self) -> Value {
+        Http::new(&self.url(), "").get("/readyz").await.json()
+    }
+
+    /// Asks it to end, as a service manager does, and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not end in order.
+    pub fn terminate(&mut self) {
+        self.signal("TERM");
+        let mut child = self.child.take().expect("it runs");
+        let ended = child.wait().expect("it ends");
+        assert!(ended.success(), "{} ended with {ended}: {}", self.name, self.log_text());
+    }
+
+    /// Starts it, or starts it again, and waits until it says where it serves.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(&mut self) {
+        self.kill();
+        let log = File::options().create(true).append(true).open(&self.log).expect("a log file");
+        let mut child = Command::new(binary())
+            .args([self.name, "--log-level", "info", "--listen"])
+            .arg(format!("127.0.0.1:{}", self.port))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the binary starts");
+        let stdout = child.stdout.take().expect("its output");
+        let mut first = String::new();
+        BufReader::new(stdout).read_line(&mut first).expect("a first line");
+        self.child = Some(child);
+        assert!(first.contains(" serves "), "{} did not start: {}", self.name, self.log_text());
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.as_ref().expect("it runs").id(), name);
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+
+    /// Whether its process is there.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// What it wrote to its log.
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// How many processes of each role.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Command services.
+    pub commands: usize,
+    /// Projection services.
+    pub projections: usize,
+    /// Query APIs.
+    pub queries: usize,
+}
+
+/// A cluster. Everything in it ends with this.
+pub struct Cluster {
+    /// The command services.
+    pub commands: Vec<Role>,
+    /// The projection services.
+    pub projections: Vec<Role>,
+    /// The query APIs.
+    pub queries: Vec<Role>,
+    /// What carries the log.
+    pub nats: NatsServer,
+    /// What keeps it.
+    pub postgres: PostgresServer,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// Starts servers and services.
+    ///
+    /// # Panics
+    /// When one of them does not start.
+    pub fn start(shape: Shape) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let postgres = PostgresServer::start(folder.path());
+        let nats = NatsServer::start("cluster", &folder.path().join("nats"));
+        let nats = nats.expect("tests/run.sh installs nats-server");
+        let mut environment = environment(folder.path(), postgres.url());
+        environment.push(("ANNALS_NATS", nats.url()));
+        let roles = |name: &'static str, count: usize| -> Vec<Role> {
+            (0..count)
+                .map(|number| {
+                    let log = folder.path().join(format!("{name}-{number}.log"));
+                    let environment = environment.clone();
+                    let mut role = Role { name, port: free_port(), environment, log, child: None };
+                    role.start();
+                    role
+                })
+                .collect()
+        };
+        let commands = roles("command-service", shape.commands);
+        let projections = roles("projection-service", shape.projections);
+        let queries = roles("query-api", shape.queries);
+        Self { commands, projections, queries, nats, postgres, folder }
+    }
+
+    /// A client that sends commands to one command service and questions to one query API.
+    pub fn http(&self, command: usize, query: usize) -> Http {
+        Http::of_roles(
+            &self.commands[command].url(),
+            &self.queries[query].url(),
+            &self.projections[0].url(),
+            &self.token(),
+        )
+    }
+
+    /// The first token.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn token(&self) -> String {
+        let file = self.secrets().join("token");
+        fs::read_to_string(file).expect("the first token").trim().to_owned()
+    }
+
+    /// The folder of what all processes share.
+    pub fn secrets(&self) -> PathBuf {
+        self.folder.path().join("secrets")
+    }
+
+    /// A folder for files of the test; the servers' and the logs are in it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Every role.
+    pub fn roles(&mut self) -> impl Iterator<Item = &mut Role> {
+        self.commands.iter_mut().chain(&mut self.projections).chain(&mut self.queries)
+    }
+}
+
+/// The settings of every process of a cluster on that database server.
+fn environment(folder: &Path, postgres: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("ANNALS_POSTGRES", postgres.to_owned()),
+        ("ANNALS_SECRETS", folder.join("secrets").display().to_string()),
+        ("ANNALS_ZONE", "America/Sao_Paulo".to_owned()),
+        ("ANNALS_CURRENCY", "BRL".to_owned()),
+    ]
+}

@@ -1,0 +1,104 @@
+//! PostgreSQL servers of a test's own, to be broken.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use crate::{process::signal, reference::project_root};
+
+/// Starts a server as `deploy/run-cluster.sh` does and stays until it has ended.
+const START: &str = "set -eu; . \"$1/deploy/servers.sh\"; need_postgres >&2; start_postgres \"$2\"; \
+                     echo \"$POSTGRES_ID $POSTGRES_URL\"; wait \"$POSTGRES_ID\"";
+
+/// A PostgreSQL server. It is ended with this; its folder is the caller's.
+pub struct PostgresServer {
+    shell: Option<Child>,
+    server: u32,
+    port: u16,
+    folder: PathBuf,
+    url: String,
+}
+
+impl PostgresServer {
+    /// Starts one whose data lie in `folder`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(folder: &Path) -> Self {
+        let (folder, url) = (folder.join("postgres"), String::new());
+        let mut server = Self { shell: None, server: 0, port: free_port(), folder, url };
+        server.restart();
+        server
+    }
+
+    /// Starts it again on the same port and folder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        self.end("INT");
+        let mut shell = Command::new("bash")
+            .args(["-c", START, "bash"])
+            .args([&project_root(), &self.folder])
+            .env("POSTGRES_PORT", self.port.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash runs");
+        let stdout = shell.stdout.take().expect("its output");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let (id, url) = line.trim().split_once(' ').expect("PostgreSQL starts");
+        self.server = id.parse().expect("a process id");
+        url.clone_into(&mut self.url);
+        self.shell = Some(shell);
+    }
+
+    /// Kills the server's first process (SIGKILL); the others notice and end.
+    pub fn kill(&mut self) {
+        self.end("KILL");
+    }
+
+    /// Sends a signal to the server's first process.
+    pub fn signal(&self, name: &str) {
+        signal(self.server, name);
+    }
+
+    /// An address whose login may create databases.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address of a database there.
+    pub fn database(&self, name: &str) -> String {
+        let (server, _) = self.url.rsplit_once('/').expect("an address names a database");
+        format!("{server}/{name}")
+    }
+
+    fn end(&mut self, name: &str) {
+        if let Some(mut shell) = self.shell.take() {
+            signal(self.server, name);
+            // It waits for the server.
+            shell.wait().expect("bash ends");
+        }
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        if self.shell.is_some() {
+            // A stopped one would never end.
+            signal(self.server, "CONT");
+            self.end("INT");
+        }
+    }
+}
+
+/// A port of loopback that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
