@@ -64,12 +64,21 @@ async fn has(store: &impl KeyReader, id: KeyId) -> bool {
     store.keys(vec![id]).await.unwrap()[0].is_some()
 }
 
+/// Whoever drops a database while a connection to it is being made waits for that for a minute.
+async fn close(stores: [&PostgresKeys; 2]) {
+    for keys in stores {
+        keys.close().await;
+    }
+}
+
 macro_rules! laws {
     ($($law:ident)*) => {$(
         #[tokio::test]
         async fn $law() {
             let Some(place) = Place::new(stringify!($law)) else { return };
-            contract::$law(&place.open().await).await;
+            let keys = place.open().await;
+            contract::$law(&keys).await;
+            keys.close().await;
         }
     )*};
 }
@@ -87,8 +96,10 @@ async fn keys_outlive_the_process() {
     let keys = place.open().await;
     let id = keys.take().await.unwrap();
     keys.close().await;
-    assert!(has(&place.open_of(LOG, false).await.unwrap(), id).await);
-    assert!(has(&place.reader().await, id).await);
+    let (keys, reader) = (place.open_of(LOG, false).await.unwrap(), place.reader().await);
+    assert!(has(&keys, id).await && has(&reader, id).await);
+    keys.close().await;
+    reader.close().await;
 }
 
 #[tokio::test]
@@ -111,6 +122,7 @@ async fn what_one_run_did_not_hand_out_no_other_does() {
     }
     let old = made.into_iter().map(KeyId).collect();
     assert!(keys.keys(old).await.unwrap().iter().all(Option::is_some), "nothing was deleted");
+    keys.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,6 +143,7 @@ async fn two_processes_never_hand_out_the_same_key() {
     let taken: Vec<_> = takers.join_all().await.concat();
     assert_eq!(taken.iter().collect::<HashSet<_>>().len(), 3_200);
     assert!(one.keys(taken).await.unwrap().iter().all(Option::is_some));
+    close([&one, &two]).await;
 }
 
 #[tokio::test]
@@ -140,6 +153,7 @@ async fn two_that_begin_at_once_share_one_key_store() {
     let (one, two) = (one.unwrap(), two.unwrap());
     let id = one.take().await.unwrap();
     assert!(has(&two, id).await);
+    close([&one, &two]).await;
 }
 
 #[tokio::test]
@@ -153,6 +167,7 @@ async fn a_key_that_another_process_destroyed_is_gone_here_too() {
     for _ in 0..2 {
         assert!(!has(&one, id).await, "an erased person can be read");
     }
+    close([&one, &two]).await;
 }
 
 #[tokio::test]
@@ -204,6 +219,7 @@ async fn a_damaged_key_is_not_an_erased_one() {
         place.meddle(&format!("update keys set wrapped = {wrapped}")).await;
         assert!(matches!(keys.keys(vec![id]).await, Err(KeyError::Damaged)), "{wrapped}");
     }
+    keys.close().await;
 }
 
 #[tokio::test]
@@ -235,16 +251,18 @@ async fn keys_are_carried_from_a_file_to_a_database_page_by_page() {
     assert_eq!(sealed_by(&new, kept).await, sealed);
     assert!(!has(&new, erased).await);
     assert_ne!(fs::read(place.master()).unwrap(), fs::read(files.master_key).unwrap());
-    let mut back = HashSet::new();
-    let reader = place.reader().await;
-    while let Some(last) = {
-        let page = reader.export(back.iter().max().copied(), 200).await.unwrap();
+    let (mut back, reader) = (Vec::<KeyId>::new(), place.reader().await);
+    loop {
+        let page = reader.export(back.last().copied(), 200).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
         back.extend(page.iter().map(BareKey::id));
-        page.last().map(BareKey::id)
-    } {
-        assert!(back.contains(&last));
     }
+    assert!(back.is_sorted(), "a page begins before the last one ended");
     assert!(back.contains(&kept) && back.len() >= count);
+    reader.close().await;
+    new.close().await;
 }
 
 /// What a key makes of nothing: the same for the same key only.

@@ -14,8 +14,9 @@ use super::{
 use crate::{
     envelope::Version,
     ids::CommandId,
-    postgres::{LOG_SCHEMA, Server, unsafe_settings},
+    postgres::{LOG_SCHEMA, PostgresError, Server, unsafe_settings},
     store::{
+        StoreError,
         group::Group,
         sequencer::{Admission, Known, LogState, StreamHead, StreamKey, Unknown},
     },
@@ -26,6 +27,10 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take to connect.
 const CONNECTING: Duration = Duration::from_secs(2);
+
+/// A statement with its arguments.
+pub(super) type Statement =
+    sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// What became of a group in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +59,15 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Connects for the first time.
+    pub(super) async fn open_first(server: &Server) -> Result<Self, PostgresError> {
+        let opened = Self::open(server, None).await;
+        opened.map_err(|failure| PostgresError::Failed {
+            server: Arc::clone(server.shown()),
+            why: StoreError::from(failure).to_string().into(),
+        })
+    }
+
     /// Connects. The session of an earlier connection is ended first, if it is still there: what
     /// it was doing is done by then, or will never be.
     pub(super) async fn open(server: &Server, before: Option<Backend>) -> Result<Self, Failure> {
@@ -157,6 +171,19 @@ impl Link {
             "unsafe" => Status::Unsafe,
             _ => return Err(Failure::damaged("the function append is not ours")),
         })
+    }
+
+    /// Runs a statement of the import.
+    pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, Failure> {
+        let done = bounded(statement.execute(&mut self.connection)).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// The last command of the ledger, in the order of the ids.
+    pub(super) async fn last_command(&mut self) -> Result<Option<CommandId>, Failure> {
+        let sql = "select command_id from commands order by command_id desc limit 1";
+        let last = sqlx::query_scalar(sql).fetch_optional(&mut self.connection);
+        Ok(bounded(last).await?.map(CommandId))
     }
 
     /// Whether an admission whose connection broke was stored after all. All of it was, or nothing.

@@ -6,6 +6,7 @@
 
 mod commit;
 mod failure;
+mod import;
 mod link;
 mod push;
 mod reader;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
+pub use self::import::Importer;
 use self::{
     link::Link,
     reader::Reader,
@@ -85,10 +87,7 @@ impl PostgresStore {
         let warnings = check_settings(database).await?;
         let wanted = Wanted { log: log_id, may_create, import: None };
         let Opened { log, state } = schema::open(database, wanted).await?;
-        let link = Link::open(&server, None).await.map_err(|failure| PostgresError::Failed {
-            server: Arc::clone(server.shown()),
-            why: StoreError::from(failure).to_string().into(),
-        })?;
+        let link = Link::open_first(&server).await?;
         let shared = Arc::new(Shared::new(log, state.head));
         let reader = Reader::new(database.clone(), Arc::clone(&shared));
         let watcher = Watcher::start(reader.clone(), Arc::clone(&shared));
@@ -278,6 +277,10 @@ mod rivals;
 #[cfg(test)]
 #[path = "gap_tests.rs"]
 mod gaps;
+
+#[cfg(test)]
+#[path = "import_tests.rs"]
+mod importing;
 
 #[cfg(test)]
 #[path = "faults_tests.rs"]

@@ -21,7 +21,7 @@ type Append<'q> = QueryScalar<'q, Postgres, String, PgArguments>;
 
 const APPEND: &str = "select append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
     $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, \
-    $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49)";
+    $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)";
 
 /// The call that writes an admission, unless one of the `unknown` commands is in the ledger.
 pub(super) fn append<'q>(
@@ -73,6 +73,7 @@ fn events<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
     query
         .bind(admission.events.iter().map(|(key, _)| sql(key.0)).bind_iter())
         .bind(recorded().map(|recorded| sql(recorded.version.0)).bind_iter())
+        .bind(recorded().map(|recorded| recorded.recorded_at.micros()).bind_iter())
         .bind(events().map(|event| event.effective_at.map(Instant::micros)).bind_iter())
         .bind(events().map(|event| i32::from(event.event_type.version)).bind_iter())
         .bind(events().map(|event| event.event_id.0).bind_iter())

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     failure::Failure,
-    rows::{self, LEDGER_BY_COMMAND, STREAM_BY_KEY, StreamNames, event_columns},
+    rows::{self, STREAM_BY_KEY, StreamNames, event_columns, ledger_columns},
     schema::{OpenError, connect_reader, sql},
 };
 use crate::{
@@ -92,6 +92,8 @@ pub(super) struct Reader<'c> {
     stream: Statement<'c>,
     stream_by_key: Statement<'c>,
     ledger: Statement<'c>,
+    ledger_page: Statement<'c>,
+    checkpoints: Statement<'c>,
     attempts: Statement<'c>,
     checkpoint: Statement<'c>,
     recorded_at: Statement<'c>,
@@ -114,7 +116,13 @@ impl<'c> Reader<'c> {
                  and version > ?3 and position <= ?4 order by version limit ?5"
             ))?,
             stream_by_key: connection.prepare(STREAM_BY_KEY)?,
-            ledger: connection.prepare(LEDGER_BY_COMMAND)?,
+            ledger: connection.prepare(concat!(ledger_columns!(), " where c.command_id = ?1"))?,
+            ledger_page: connection.prepare(concat!(
+                ledger_columns!(),
+                " where c.command_id > ?1 order by c.command_id limit ?2"
+            ))?,
+            checkpoints: connection
+                .prepare("select name, position from process_checkpoints order by name")?,
             attempts: connection.prepare(
                 "select number, at, actor_kind, actor_id, command_id, command, category, \
                  stream_id, code from attempts where number > ?1 order by number limit ?2",
@@ -171,6 +179,32 @@ impl<'c> Reader<'c> {
             entries.push(rows.next()?.map(rows::ledger_entry).transpose()?);
         }
         Ok(entries)
+    }
+
+    /// At most `limit` lines of the ledger whose command ids follow `after`.
+    pub(super) fn ledger_page(
+        &mut self,
+        after: Option<CommandId>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>, Failure> {
+        // No id is shorter than none.
+        let after = after.as_ref().map_or(&[][..], |after| &after.0.as_bytes()[..]);
+        let mut rows = self.ledger_page.query((after, sql(limit as u64)))?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            entries.push(rows::ledger_entry(row)?);
+        }
+        Ok(entries)
+    }
+
+    /// Where every process manager stands.
+    pub(super) fn checkpoints(&mut self) -> Result<Vec<(String, Position)>, Failure> {
+        let mut rows = self.checkpoints.query([])?;
+        let mut checkpoints = Vec::new();
+        while let Some(row) = rows.next()? {
+            checkpoints.push((row.get(0)?, Position::from_sql(row.get(1)?)));
+        }
+        Ok(checkpoints)
     }
 
     /// At most `limit` attempts after number `after`.
