@@ -156,6 +156,9 @@ pub struct Target {
     /// none runs, one that is started for the time of the command.
     #[arg(long, env = "ANNALS_URL")]
     pub url: Option<String>,
+    /// Where that service's questions are asked, if another one answers them (a cluster's query API).
+    #[arg(long, env = "ANNALS_QUERIES")]
+    pub queries_url: Option<String>,
     /// The file that holds the API token. Without it the first token of the data folder.
     #[arg(long, env = "ANNALS_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,

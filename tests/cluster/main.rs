@@ -8,3 +8,7 @@ mod consistency;
 mod startup;
 // What is standing by takes over; what is away shows.
 mod roles;
+// The real sales list, figure by figure: the comparison is the one of the product in one process.
+#[path = "../operating/figures.rs"]
+mod figures;
+mod import;

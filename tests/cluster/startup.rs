@@ -247,7 +247,7 @@ async fn a_bus_of_another_log_or_without_a_login_is_refused() {
         ("ANNALS_NATS_PASSWORD_FILE", password.to_str().unwrap()),
     ];
     // A password that everybody may read is no password.
-    let line = refused("command-service", &wrong, USAGE);
+    let line = refused("command-service", &wrong, REFUSED);
     assert!(line.contains("its mode must be"), "{line}");
     fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let line = refused("command-service", &wrong, REFUSED);
