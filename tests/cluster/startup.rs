@@ -251,5 +251,5 @@ async fn a_bus_of_another_log_or_without_a_login_is_refused() {
     assert!(line.contains("its mode must be"), "{line}");
     fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let line = refused("command-service", &wrong, REFUSED);
-    assert!(line.contains("uthorization") && !line.contains("s3cret"), "{line}");
+    assert!(line.contains("does not know this login") && !line.contains("s3cret"), "{line}");
 }
