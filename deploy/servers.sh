@@ -56,14 +56,12 @@ free_port() {
     exit 1
 }
 
-# as_postgres <command ..>: PostgreSQL does not run as root.
-as_postgres() {
-    if [ "$(id -u)" -eq 0 ]; then
-        setpriv --reuid=postgres --regid=postgres --init-groups "$@"
-    else
-        "$@"
-    fi
-}
+# PostgreSQL does not run as root: what its programs are started by. No function: of one in the
+# background the process id would be that of a shell around it, which passes no signal on.
+as_postgres=()
+if [ "$(id -u)" -eq 0 ]; then
+    as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups)
+fi
 
 # start_postgres <folder> [option ..]: makes the folder a database cluster where it is none, and
 # starts a server on it, on POSTGRES_PORT or any free one. Sets POSTGRES_ID, the process, and
@@ -82,14 +80,14 @@ start_postgres() {
             # The folders above must let the server through, no more.
             chmod o+x "$(dirname "$folder")"
         fi
-        as_postgres "$(postgres_program initdb)" --pgdata="$folder" --username=postgres \
+        "${as_postgres[@]}" "$(postgres_program initdb)" --pgdata="$folder" --username=postgres \
             --auth-host=scram-sha-256 --auth-local=scram-sha-256 --pwfile="$secret" \
             --encoding=UTF8 --locale=C.UTF-8 --data-checksums >"$log" 2>&1
     fi
     port="${POSTGRES_PORT:-$(free_port)}"
     password="$(cat "$secret")"
     : >>"$log"
-    as_postgres "$(postgres_program postgres)" -D "$folder" \
+    "${as_postgres[@]}" "$(postgres_program postgres)" -D "$folder" \
         -c listen_addresses=127.0.0.1 -c port="$port" -c unix_socket_directories='' \
         -c shared_buffers=256MB -c max_wal_size=4GB -c max_connections=200 "$@" >>"$log" 2>&1 &
     POSTGRES_ID=$!
