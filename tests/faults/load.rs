@@ -39,16 +39,29 @@ pub(crate) struct Sent {
 impl Sent {
     /// Sends it, again if need be, with the same key.
     pub(crate) async fn send(&self, http: &Http) -> Option<Accepted> {
-        Some(self.ask(http).await?.accepted())
+        Some(self.post().send(http).await?.accepted())
     }
 
-    /// Sends it; none when the connection broke.
-    async fn ask(&self, http: &Http) -> Option<Answer> {
-        let key = self.key.to_string();
+    fn post(&self) -> Post {
         let path = format!("/commands/{}", self.name);
-        let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
-        let body = self.body.to_string().into_bytes();
-        http.try_send(Method::POST, &path, &headers, body).await.ok()
+        Post { path, key: Some(self.key.to_string()), body: self.body.to_string() }
+    }
+}
+
+/// Something to send, with the same id as often as need be.
+struct Post {
+    path: String,
+    key: Option<String>,
+    body: String,
+}
+
+impl Post {
+    /// Sends it; none when the connection broke.
+    async fn send(&self, http: &Http) -> Option<Answer> {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(self.key.as_ref().map(|key| ("idempotency-key", key.as_str())));
+        let body = self.body.clone().into_bytes();
+        http.try_send(Method::POST, &self.path, &headers, body).await.ok()
     }
 }
 
@@ -120,7 +133,7 @@ impl Writer {
     }
 
     /// The same writer, of another service.
-    pub(crate) const fn at(self, at: usize, wanders: bool) -> Self {
+    pub(crate) fn at(self, at: usize, wanders: bool) -> Self {
         Self { at, wanders, ..self }
     }
 
@@ -143,20 +156,17 @@ impl Writer {
         self.sent
     }
 
-    const fn wander(&mut self) {
+    fn wander(&mut self) {
         self.at = (self.at + 1) % self.round.services.len();
     }
 
     /// Asks a service until it is known what became of it; where the round is not that patient,
     /// once.
-    async fn patiently(
-        &mut self,
-        mut ask: impl AsyncFnMut(&Http) -> Option<Answer>,
-    ) -> Result<Answer, Gone> {
+    async fn patiently(&mut self, post: &Post) -> Result<Answer, Gone> {
         loop {
             let service = &self.round.services[self.at];
             service.in_flight.fetch_add(1, Ordering::Relaxed);
-            let asking = ask(&service.http);
+            let asking = post.send(&service.http);
             let answer = match self.round.until_known {
                 true => timeout(PATIENCE, asking).await.ok().flatten(),
                 false => asking.await,
@@ -180,7 +190,7 @@ impl Writer {
         let key = id(&mut self.dice);
         let sent = Sent { key, name, body, answer: None };
         self.sent.push(sent.clone());
-        let answer = self.patiently(async |http| sent.ask(http).await).await?.accepted();
+        let answer = self.patiently(&sent.post()).await?.accepted();
         self.keep(self.sent.len() - 1, answer);
         Ok(())
     }
@@ -248,8 +258,8 @@ impl Writer {
             .iter()
             .map(|sent| json!({ "id": sent.key, "type": sent.name, "data": sent.body }));
         let list: Value = items.collect();
-        let body = list.to_string().into_bytes();
-        let answers = self.list_answers(&body).await?;
+        let path = "/commands".to_owned();
+        let answers = self.list_answers(Post { path, key: None, body: list.to_string() }).await?;
         let answers = answers.as_array().expect("a list");
         assert_eq!(answers.len(), self.sent.len() - first);
         for (index, answer) in (first..).zip(answers) {
@@ -260,15 +270,12 @@ impl Writer {
     }
 
     /// Sends a list until all of it is known.
-    async fn list_answers(&mut self, body: &[u8]) -> Result<Value, Gone> {
+    async fn list_answers(&mut self, post: Post) -> Result<Value, Gone> {
         loop {
-            let send = async |http: &Http| {
-                let headers = [("content-type", "application/json")];
-                http.try_send(Method::POST, "/commands", &headers, body.to_owned()).await.ok()
-            };
-            let answers = self.patiently(send).await?.ok();
+            let answers = self.patiently(&post).await?.ok();
             let is_away = |item: &Value| item["problem"]["status"] == 503;
-            if !self.round.until_known || !answers.as_array().is_some_and(|all| all.iter().any(is_away)) {
+            let is_known = !answers.as_array().is_some_and(|all| all.iter().any(is_away));
+            if is_known || !self.round.until_known {
                 return Ok(answers);
             }
             self.round.unknown.fetch_add(1, Ordering::Relaxed);
