@@ -74,12 +74,8 @@ start_postgres "$folder/postgres" 9>&-
 servers+=("$POSTGRES_ID")
 start_nats "$folder/nats" 9>&-
 servers+=("$NATS_ID")
-if ! "$(postgres_program psql)" -qtA "$POSTGRES_URL" -c 'select 1 from pg_database where datname = $$annals$$' | grep -q 1; then
-    "$(postgres_program psql)" -qtA "$POSTGRES_URL" -c 'create database annals'
-fi
-
 # Passwords go by the environment, where only the owner of a process sees them.
-export ANNALS_POSTGRES="${POSTGRES_URL%/*}/annals" ANNALS_NATS="$NATS_URL"
+export ANNALS_POSTGRES="$POSTGRES_URL" ANNALS_NATS="$NATS_URL"
 export ANNALS_SECRETS="$folder/secrets"
 
 # role <name> <port>: starts one and waits until it says where it serves. Sets ROLE_ID and ROLE_URL.

@@ -56,20 +56,17 @@ free_port() {
     exit 1
 }
 
-# PostgreSQL does not run as root: what its programs are started by. No function: of one in the
-# background the process id would be that of a shell around it, which passes no signal on.
-as_postgres=()
-if [ "$(id -u)" -eq 0 ]; then
-    as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups)
-fi
-
 # start_postgres <folder> [option ..]: makes the folder a database cluster where it is none, and
 # starts a server on it, on POSTGRES_PORT or any free one. Sets POSTGRES_ID, the process, and
-# POSTGRES_URL, an address whose login may create databases; the password lies beside the folder, in
-# postgres.password (mode 0600), as well.
+# POSTGRES_URL, the address of the database annals, whose login may create others. The password lies
+# beside the folder, in postgres.password (mode 0600), as well.
 start_postgres() {
-    local folder="$1" port secret password log
+    local folder="$1" port secret password log as=()
     shift
+    if [ "$(id -u)" -eq 0 ]; then
+        # PostgreSQL does not run as root. It takes this program's place: its process is the server.
+        as=(setpriv --reuid=postgres --regid=postgres --init-groups)
+    fi
     secret="$(dirname "$folder")/postgres.password"
     log="$(dirname "$folder")/postgres.log"
     if [ ! -e "$folder/PG_VERSION" ]; then
@@ -80,20 +77,23 @@ start_postgres() {
             # The folders above must let the server through, no more.
             chmod o+x "$(dirname "$folder")"
         fi
-        "${as_postgres[@]}" "$(postgres_program initdb)" --pgdata="$folder" --username=postgres \
+        "${as[@]}" "$(postgres_program initdb)" --pgdata="$folder" --username=postgres \
             --auth-host=scram-sha-256 --auth-local=scram-sha-256 --pwfile="$secret" \
             --encoding=UTF8 --locale=C.UTF-8 --data-checksums >"$log" 2>&1
     fi
     port="${POSTGRES_PORT:-$(free_port)}"
     password="$(cat "$secret")"
     : >>"$log"
-    "${as_postgres[@]}" "$(postgres_program postgres)" -D "$folder" \
+    "${as[@]}" "$(postgres_program postgres)" -D "$folder" \
         -c listen_addresses=127.0.0.1 -c port="$port" -c unix_socket_directories='' \
         -c shared_buffers=256MB -c max_wal_size=4GB -c max_connections=200 "$@" >>"$log" 2>&1 &
     POSTGRES_ID=$!
-    POSTGRES_ADMIN="postgres://postgres:$password@127.0.0.1:$port/postgres"
+    # By the environment: a command line is seen by everybody.
+    local -x PGPASSWORD="$password" PGCONNECT_TIMEOUT=2
+    local psql=("$(postgres_program psql)"
+        -qtA -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U postgres)
     local tries=0
-    until PGCONNECT_TIMEOUT=2 "$(postgres_program psql)" -qtA "$POSTGRES_ADMIN" -c 'select 1' >/dev/null 2>&1; do
+    until "${psql[@]}" -d postgres -c 'select 1' >/dev/null 2>&1; do
         tries=$((tries + 1))
         if [ "$tries" -gt 300 ] || ! kill -0 "$POSTGRES_ID" 2>/dev/null; then
             echo "annals: PostgreSQL did not start: see $log" >&2
@@ -101,14 +101,14 @@ start_postgres() {
         fi
         sleep 0.1
     done
-    "$(postgres_program psql)" -qtA "$POSTGRES_ADMIN" -v ON_ERROR_STOP=1 >/dev/null <<SQL
-do \$\$ begin
-    if not exists (select from pg_roles where rolname = 'annals') then
-        create role annals login createdb password '$password';
-    end if;
-end \$\$;
+    if ! "${psql[@]}" -d postgres -c "select 'there' from pg_database where datname = 'annals'" |
+        grep -q there; then
+        "${psql[@]}" -d postgres >/dev/null <<SQL
+create role annals login createdb password '$password';
+create database annals owner annals;
 SQL
-    POSTGRES_URL="postgres://annals:$password@127.0.0.1:$port/postgres"
+    fi
+    POSTGRES_URL="postgres://annals:$password@127.0.0.1:$port/annals"
 }
 
 # start_nats <folder>: starts a NATS server with JetStream on a folder, on NATS_PORT or any free one.
