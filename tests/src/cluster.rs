@@ -34,7 +34,14 @@ impl Role {
         let secrets = environment.iter().find(|(name, _)| *name == "ANNALS_SECRETS");
         let (_, secrets) = secrets.expect("the folder of secrets");
         let log = PathBuf::from(format!("{secrets}-{name}.log"));
-        Self { name, port: free_port(), environment: environment.to_vec(), log, child: None, planted: None }
+        Self {
+            name,
+            port: free_port(),
+            environment: environment.to_vec(),
+            log,
+            child: None,
+            planted: None,
+        }
     }
 
     /// A command service with these settings, not started yet.
@@ -54,6 +61,13 @@ impl Role {
     /// What it says of itself.
     pub async fn ready(&self) -> Value {
         Http::new(&self.url(), "").get("/readyz").await.json()
+    }
+
+    /// The value of a metric without labels.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let text = Http::new(&self.url(), "").get("/metrics").await.text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        line.trim().parse().ok()
     }
 
     /// Asks it to end, as a service manager does, and waits until it has.
@@ -193,7 +207,8 @@ impl Cluster {
                 .map(|number| {
                     let log = folder.path().join(format!("{name}-{number}.log"));
                     let environment = environment.clone();
-                    let mut role = Role { name, port: free_port(), environment, log, child: None, planted };
+                    let mut role =
+                        Role { name, port: free_port(), environment, log, child: None, planted };
                     role.start();
                     role
                 })

@@ -8,11 +8,14 @@ use tests::{Cluster, Http, annals, until};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{faults::active, traffic::{Done, Traffic, caught_up}};
+use super::{
+    faults::active,
+    traffic::{Done, Traffic, caught_up},
+};
 use crate::{history::History, load::Sent};
 
 /// How soon after the last fault nothing may lag any more.
-const CAUGHT_UP: Duration = Duration::from_secs(10);
+pub(super) const CAUGHT_UP: Duration = Duration::from_secs(10);
 
 /// An account and an opportunity that everybody knows.
 #[derive(Clone, Copy)]
@@ -62,15 +65,14 @@ impl Known {
         dice: &mut Dice,
     ) {
         let Done { sent, reads, unknown } = traffic.finish().await;
-        caught_up(cluster).await;
+        let left = CAUGHT_UP.saturating_sub(healed.elapsed());
+        caught_up(cluster, left.max(Duration::from_secs(1))).await;
         let lag = healed.elapsed();
         assert!(lag < CAUGHT_UP, "the read models lag behind for {lag:?}");
         self.longest_lag = self.longest_lag.max(lag);
         self.reads += reads;
         self.unknown += unknown;
-        for role in cluster.roles() {
-            assert_eq!(role.ended(), None);
-        }
+        nobody_has_ended(cluster);
         let http = cluster.http(0, usize::from(dice.happens(50)));
         self.history.read_on(&http).await;
         for sent in &sent {
@@ -101,7 +103,7 @@ impl Known {
             assert_eq!(answer.as_ref(), Some(told), "{} {}", sent.name, sent.key);
             self.history.holds(sent, told);
         }
-        let caught_up = caught_up(cluster).await;
+        let caught_up = caught_up(cluster, CAUGHT_UP).await;
         assert_eq!(caught_up, head.to_string(), "a repeat wrote something");
     }
 
@@ -136,8 +138,15 @@ impl Known {
     }
 }
 
+/// No process ends because another, or a server, was away.
+pub(super) fn nobody_has_ended(cluster: &mut Cluster) {
+    for role in cluster.roles() {
+        assert_eq!(role.ended(), None);
+    }
+}
+
 /// Waits until everybody who uses the bus has it.
-async fn bus_is_back(cluster: &Cluster) {
+pub(super) async fn bus_is_back(cluster: &Cluster) {
     let active = active(cluster).await;
     until("the bus carries again", async || {
         for role in cluster.commands.iter().chain([&cluster.projections[active]]) {

@@ -17,11 +17,11 @@ mod check;
 // One fault after the other.
 mod run;
 // Processes that were asleep while others worked.
-//mod asleep;
+mod asleep;
 // The stream is lost under many commands.
-//mod stream_lost;
+mod stream_lost;
 // The check catches what it is there for.
-//mod planted;
+mod planted;
 
 const SHAPE: Shape = Shape { commands: 2, projections: 2, queries: 2 };
 

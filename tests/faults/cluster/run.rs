@@ -7,7 +7,7 @@ use tests::{Cluster, number_from};
 
 use super::{
     SHAPE, TURN,
-    check::Known,
+    check::{Known, nobody_has_ended},
     faults::{Fault, Nemesis},
     traffic::Traffic,
 };
@@ -46,10 +46,14 @@ pub(super) async fn run(plan: Plan) -> Seen {
         let index = usize::try_from(dice.roll(u64::try_from(left.len()).unwrap())).unwrap();
         let fault = left.swap_remove(index);
         let traffic = Traffic::start(&cluster, &mut dice, known.records);
-        traffic.flow(1 + dice.roll(60)).await;
+        let flows = traffic.flow(1 + dice.roll(60)).await;
+        nobody_has_ended(&mut cluster);
+        assert!(flows, "the writers stand still before anything was done");
         let suffered = nemesis.strike(fault, &mut cluster, &traffic).await;
         *hits.entry(fault).or_default() += u64::from(suffered.hit);
-        traffic.flow(1).await;
+        let flows = traffic.flow(1).await;
+        nobody_has_ended(&mut cluster);
+        assert!(flows, "the writers stand still");
         known.check(&mut cluster, traffic, suffered.healed, &mut dice).await;
         if round == plan.rounds || round % plan.replay_every == 0 {
             known.replay_is_equal(&cluster).await;

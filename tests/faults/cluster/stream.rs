@@ -32,6 +32,14 @@ pub(super) async fn delete(cluster: &Cluster) -> bool {
     context(cluster).await.delete_stream(NAME).await.unwrap().success
 }
 
+/// How many listen to it.
+pub(super) async fn consumers(cluster: &Cluster) -> usize {
+    match context(cluster).await.get_stream(NAME).await {
+        Ok(mut stream) => stream.info().await.unwrap().state.consumer_count,
+        Err(_) => 0,
+    }
+}
+
 /// Deletes everybody who listens to it; answers with how many there were.
 pub(super) async fn delete_consumers(cluster: &Cluster) -> usize {
     let stream = context(cluster).await.get_stream(NAME).await.unwrap();

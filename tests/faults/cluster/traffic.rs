@@ -9,7 +9,8 @@ use std::{
 };
 
 use events::bus::nemesis::Dice;
-use tests::{Cluster, Http, until};
+use serde_json::Value;
+use tests::{Cluster, Http};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -26,7 +27,7 @@ const READERS: usize = 2;
 /// How long a reader waits for an answer. Who sleeps gives none.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How long nobody may be at work before that counts as standing still.
-const STILL: Duration = Duration::from_secs(60);
+const STILL: Duration = Duration::from_secs(30);
 
 /// Writers and readers at work.
 pub(super) struct Traffic {
@@ -80,12 +81,12 @@ impl Traffic {
         Self { round, queries, writers, readers, stop_writing, stop_reading }
     }
 
-    /// Waits until so many commands more were acknowledged.
-    pub(super) async fn flow(&self, commands: u64) {
+    /// Waits until so many commands more were acknowledged. False when they stand still.
+    pub(super) async fn flow(&self, commands: u64) -> bool {
         let mut heard = self.round.acknowledged.subscribe();
         let enough = *heard.borrow() + commands;
         let waited = timeout(STILL, heard.wait_for(|count| *count >= enough)).await;
-        waited.expect("the writers stand still").expect("the writers are there");
+        waited.is_ok_and(|heard| heard.is_ok())
     }
 
     /// How many commands were under way at a service a moment after this was asked: some, if any
@@ -166,18 +167,23 @@ pub(super) async fn for_a_while(while_: Duration) {
 }
 
 /// Waits until every query API is at the end of the log; answers with where that is.
-pub(super) async fn caught_up(cluster: &Cluster) -> String {
-    let mut head = String::new();
-    until("every query API is at the end of the log", async || {
-        for query in &cluster.queries {
-            let state = query.ready().await;
-            head = state["log"]["head"].as_str().unwrap_or_default().to_owned();
-            if state["ready"] != true || state["read_side"]["position"] != head.as_str() {
-                return false;
+pub(super) async fn caught_up(cluster: &Cluster, patience: Duration) -> String {
+    let mut states = Vec::new();
+    let waiting = async {
+        loop {
+            states.clear();
+            for query in &cluster.queries {
+                states.push(query.ready().await);
             }
+            let is_there = |state: &Value| {
+                state["ready"] == true && state["read_side"]["position"] == state["log"]["head"]
+            };
+            if states.iter().all(is_there) {
+                return states[0]["log"]["head"].as_str().unwrap().to_owned();
+            }
+            tokio::task::yield_now().await;
         }
-        true
-    })
-    .await;
-    head
+    };
+    let caught_up = timeout(patience, waiting).await;
+    caught_up.unwrap_or_else(|_| panic!("the read models lag behind: {states:#?}"))
 }

@@ -7,6 +7,8 @@
 mod commit;
 mod failure;
 mod link;
+#[cfg(feature = "planted")]
+mod planted;
 mod push;
 mod reader;
 mod rows;
