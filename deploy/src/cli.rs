@@ -16,12 +16,21 @@ use crate::{
     telemetry,
 };
 
+/// Why a build with mistakes does not start like any other.
+#[cfg(feature = "planted")]
+const UNFIT: &str = "this build makes mistakes on purpose: say which, with --planted";
+
 /// Runs what the command line says, and ends the process's life with one line when it fails.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let cli = match config_file::parse(arguments) {
         Ok(cli) => cli,
         Err(exit) => return report(&exit),
     };
+    #[cfg(feature = "planted")]
+    match cli.planted {
+        Some(mistake) => events::planted::plant(mistake),
+        None => return report(&Exit::new(crate::exit::Code::Usage, UNFIT)),
+    }
     telemetry::start(&cli.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -88,9 +97,20 @@ async fn until_told(mut running: Running) -> Result<(), Exit> {
     failed.map_or(Ok(()), Err)
 }
 
+#[cfg(not(feature = "planted"))]
+const fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+#[cfg(feature = "planted")]
+fn version() -> String {
+    let mistake = events::planted::planted().map_or("none", events::planted::Mistake::name);
+    format!("{} WITH THE MISTAKE {mistake}", env!("CARGO_PKG_VERSION"))
+}
+
 /// Says of a role where it is and, where it knows that, how to read the first token.
 fn welcome_role(running: &Running, role: &str, variable: &str) {
-    let (version, url) = (env!("CARGO_PKG_VERSION"), running.url());
+    let (version, url) = (version(), running.url());
     let mut text = format!("annals {version} {role} serves {url}\n  log     {}\n", running.log);
     text.push_str(&format!("  export {variable}={url}"));
     if let Some(file) = running.token_file() {
@@ -106,7 +126,7 @@ fn welcome(running: &Running, service: &Service) {
     let token = running.token_file().unwrap_or_else(|| std::path::Path::new("")).display();
     let mut text = format!(
         "annals {version} serves {url}\n  data    {data} (log {log})\n  token   {token}\n",
-        version = env!("CARGO_PKG_VERSION"),
+        version = version(),
         data = service.data.display(),
         log = running.log,
     );

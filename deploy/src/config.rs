@@ -30,6 +30,10 @@ pub struct Cli {
     /// What is written to standard error.
     #[command(flatten)]
     pub log: Log,
+    /// The mistake that this build, which is of no other use, makes.
+    #[cfg(feature = "planted")]
+    #[arg(long, global = true, value_parser = mistake)]
+    pub planted: Option<events::planted::Mistake>,
 }
 
 /// Where the data lives, and how it is served.
@@ -313,6 +317,11 @@ pub enum TokenOperation {
         #[command(flatten)]
         target: Target,
     },
+}
+
+#[cfg(feature = "planted")]
+fn mistake(name: &str) -> Result<events::planted::Mistake, &'static str> {
+    events::planted::Mistake::named(name).ok_or("is no mistake that could be made")
 }
 
 fn named_file(text: &str) -> Result<(String, PathBuf), &'static str> {

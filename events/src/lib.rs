@@ -17,6 +17,8 @@ pub mod keys;
 pub mod store;
 pub mod bus;
 pub mod postgres;
+#[cfg(feature = "planted")]
+pub mod planted;
 #[cfg(any(test, feature = "contract"))]
 pub mod golden;
 #[cfg(any(test, feature = "contract"))]

@@ -43,13 +43,6 @@ async fn written_and_seen(cluster: &Cluster) {
     }
 }
 
-/// The value of a metric without labels.
-async fn metric(role: &Role, name: &str) -> Option<f64> {
-    let text = Http::new(&role.url(), "").get("/metrics").await.text();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
-    line.trim().parse().ok()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn another_projection_service_takes_over_from_one_that_dies() {
     let mut cluster = Cluster::start(Shape { commands: 1, projections: 2, queries: 1 });
@@ -96,7 +89,7 @@ async fn without_nats_all_goes_on_and_it_shows() {
             if ready["ready"] != true || ready["bus"]["available"] != there {
                 return false;
             }
-            if metric(role, "annals_bus_connected").await != Some(f64::from(u8::from(there))) {
+            if role.metric("annals_bus_connected").await != Some(f64::from(u8::from(there))) {
                 return false;
             }
         }
@@ -115,7 +108,7 @@ async fn without_nats_all_goes_on_and_it_shows() {
     written_and_seen(&cluster).await;
     let head: f64 = cluster.http(0, 0).head().await.parse().unwrap();
     until("the relay has caught up", async || {
-        metric(&cluster.commands[0], "annals_relay_position").await == Some(head)
+        cluster.commands[0].metric("annals_relay_position").await == Some(head)
     })
     .await;
 }

@@ -68,6 +68,11 @@ impl History {
         self.orders.len()
     }
 
+    /// How many events there are of a command.
+    pub(crate) fn times(&self, command: &Uuid) -> usize {
+        self.commands.get(command).map_or(0, Vec::len)
+    }
+
     /// How many events there are.
     pub(crate) const fn events(&self) -> u64 {
         self.head

@@ -2,7 +2,12 @@
 //!
 //! `ANNALS_SEED` and `ANNALS_ROUNDS` choose other moments and more of them.
 
-use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use events::bus::nemesis::Dice;
 use serde_json::json;
@@ -12,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     history::History,
-    load::{Round, Sent, Writer},
+    load::{Round, Sent, Service, Writer},
 };
 
 const WRITERS: u64 = 6;
@@ -77,9 +82,14 @@ impl Known {
     /// Lets the writers write, and kills the process after so many answers as the dice say.
     async fn load_and_kill(&mut self, process: Process) -> Vec<Sent> {
         let (acknowledged, mut heard) = watch::channel(0);
+        let (_go_on, stop) = watch::channel(false);
         let round = Arc::new(Round {
-            http: process.http(),
+            services: vec![Service::of(process.http())],
+            until_known: false,
             acknowledged,
+            told: watch::channel(None).0,
+            stop,
+            unknown: AtomicUsize::new(0),
             account: self.account,
             opportunity: self.opportunity,
         });

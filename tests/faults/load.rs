@@ -1,12 +1,27 @@
-//! Writers that send commands until the connection breaks, and keep what they were told.
+//! Writers whose every command is drawn from a seed, and kept with what it was answered. Some write
+//! until the connection breaks, some ask again until they know.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use axum::http::Method;
 use events::bus::nemesis::Dice;
 use serde_json::{Value, json};
-use tests::{Accepted, Http};
-use tokio::sync::watch;
+use tests::{Accepted, Answer, Http};
+use tokio::{
+    sync::watch,
+    time::{Instant, interval_at, timeout},
+};
 use uuid::{Builder, Uuid};
+
+/// How long who asks again waits for an answer, and before asking.
+const PATIENCE: Duration = Duration::from_secs(4);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// One command, or one item of a list.
 #[derive(Clone, Debug)]
@@ -24,12 +39,29 @@ pub(crate) struct Sent {
 impl Sent {
     /// Sends it, again if need be, with the same key.
     pub(crate) async fn send(&self, http: &Http) -> Option<Accepted> {
-        let key = self.key.to_string();
+        Some(self.post().send(http).await?.accepted())
+    }
+
+    fn post(&self) -> Post {
         let path = format!("/commands/{}", self.name);
-        let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
-        let body = self.body.to_string().into_bytes();
-        let answer = http.try_send(axum::http::Method::POST, &path, &headers, body).await.ok()?;
-        Some(answer.accepted())
+        Post { path, key: Some(self.key.to_string()), body: self.body.to_string() }
+    }
+}
+
+/// Something to send, with the same id as often as need be.
+struct Post {
+    path: String,
+    key: Option<String>,
+    body: String,
+}
+
+impl Post {
+    /// Sends it; none when the connection broke.
+    async fn send(&self, http: &Http) -> Option<Answer> {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(self.key.as_ref().map(|key| ("idempotency-key", key.as_str())));
+        let body = self.body.clone().into_bytes();
+        http.try_send(Method::POST, &self.path, &headers, body).await.ok()
     }
 }
 
@@ -44,12 +76,41 @@ pub(crate) fn id(dice: &mut Dice) -> Uuid {
 
 /// What the writers of one round share.
 pub(crate) struct Round {
-    pub(crate) http: Http,
+    /// The services that take commands.
+    pub(crate) services: Vec<Service>,
+    /// Whether who gets no answer asks again, with the same id, until there is one.
+    pub(crate) until_known: bool,
     /// How many commands were acknowledged so far.
     pub(crate) acknowledged: watch::Sender<u64>,
+    /// The last that was: who reads it has to see it.
+    pub(crate) told: watch::Sender<Option<Told>>,
+    /// Turns true when no new command is to be begun.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// How often nobody knew what had become of a command.
+    pub(crate) unknown: AtomicUsize,
     /// An account and an opportunity that all writers know.
     pub(crate) account: Uuid,
     pub(crate) opportunity: Uuid,
+}
+
+/// Where commands are sent, and how many are under way there.
+pub(crate) struct Service {
+    pub(crate) http: Http,
+    pub(crate) in_flight: AtomicUsize,
+}
+
+impl Service {
+    pub(crate) const fn of(http: Http) -> Self {
+        Self { http, in_flight: AtomicUsize::new(0) }
+    }
+}
+
+/// A record whose change was acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) path: String,
+    pub(crate) version: u64,
+    pub(crate) position: String,
 }
 
 /// One writer of one round.
@@ -57,6 +118,10 @@ pub(crate) struct Writer {
     round: Arc<Round>,
     dice: Dice,
     sent: Vec<Sent>,
+    /// The service it writes to.
+    at: usize,
+    /// Whether it goes to another service from time to time, and when one does not answer.
+    wanders: bool,
 }
 
 /// The connection broke: the process is gone.
@@ -64,12 +129,20 @@ struct Gone;
 
 impl Writer {
     pub(crate) const fn new(round: Arc<Round>, seed: u64) -> Self {
-        Self { round, dice: Dice::new(seed), sent: Vec::new() }
+        Self { round, dice: Dice::new(seed), sent: Vec::new(), at: 0, wanders: false }
     }
 
-    /// Writes until the process is gone; answers with everything that was sent.
+    /// The same writer, of another service.
+    pub(crate) fn at(self, at: usize, wanders: bool) -> Self {
+        Self { at, wanders, ..self }
+    }
+
+    /// Writes until the process is gone, or it is told to stop; answers with everything it sent.
     pub(crate) async fn run(mut self) -> Vec<Sent> {
-        loop {
+        while !*self.round.stop.borrow() {
+            if self.wanders && self.dice.happens(3) {
+                self.wander();
+            }
             let step = match self.dice.roll(10) {
                 0..=3 => self.contact().await,
                 4..=5 => self.stage().await,
@@ -77,18 +150,63 @@ impl Writer {
                 _ => self.list().await,
             };
             if step.is_err() {
-                return self.sent;
+                break;
+            }
+        }
+        self.sent
+    }
+
+    fn wander(&mut self) {
+        self.at = (self.at + 1) % self.round.services.len();
+    }
+
+    /// Asks a service until it is known what became of it; where the round is not that patient,
+    /// once.
+    async fn patiently(&mut self, post: &Post) -> Result<Answer, Gone> {
+        loop {
+            let service = &self.round.services[self.at];
+            service.in_flight.fetch_add(1, Ordering::Relaxed);
+            let asking = post.send(&service.http);
+            let answer = match self.round.until_known {
+                true => timeout(PATIENCE, asking).await.ok().flatten(),
+                false => asking.await,
+            };
+            service.in_flight.fetch_sub(1, Ordering::Relaxed);
+            let is_away = |answer: &Answer| self.round.until_known && is_away(answer);
+            match answer {
+                Some(answer) if !is_away(&answer) => return Ok(answer),
+                None if !self.round.until_known => return Err(Gone),
+                _ => {}
+            }
+            self.round.unknown.fetch_add(1, Ordering::Relaxed);
+            interval_at(Instant::now() + PAUSE, PAUSE).tick().await;
+            if self.wanders {
+                self.wander();
             }
         }
     }
 
     async fn command(&mut self, name: &'static str, body: Value) -> Result<(), Gone> {
         let key = id(&mut self.dice);
-        self.sent.push(Sent { key, name, body, answer: None });
-        let sent = self.sent.last_mut().expect("it was just added");
-        sent.answer = Some(sent.send(&self.round.http).await.ok_or(Gone)?);
-        self.round.acknowledged.send_modify(|count| *count += 1);
+        let sent = Sent { key, name, body, answer: None };
+        self.sent.push(sent.clone());
+        let answer = self.patiently(&sent.post()).await?.accepted();
+        self.keep(self.sent.len() - 1, answer);
         Ok(())
+    }
+
+    /// Keeps the answer to a command.
+    fn keep(&mut self, index: usize, answer: Accepted) {
+        let records = match self.sent[index].name {
+            "CreateContact" => "contacts",
+            "ChangeOpportunityStage" => "opportunities",
+            _ => "quotes",
+        };
+        let path = format!("/{records}/{}", answer.id);
+        let Accepted { version, position, .. } = answer.clone();
+        self.round.told.send_replace(Some(Told { path, version, position }));
+        self.sent[index].answer = Some(answer);
+        self.round.acknowledged.send_modify(|count| *count += 1);
     }
 
     fn contact_body(&mut self) -> Value {
@@ -140,20 +258,36 @@ impl Writer {
             .iter()
             .map(|sent| json!({ "id": sent.key, "type": sent.name, "data": sent.body }));
         let list: Value = items.collect();
-        let headers = [("content-type", "application/json")];
-        let body = list.to_string().into_bytes();
-        let method = axum::http::Method::POST;
-        let answer = self.round.http.try_send(method, "/commands", &headers, body).await;
-        let answers = answer.map_err(|_| Gone)?.ok();
+        let path = "/commands".to_owned();
+        let answers = self.list_answers(Post { path, key: None, body: list.to_string() }).await?;
         let answers = answers.as_array().expect("a list");
         assert_eq!(answers.len(), self.sent.len() - first);
-        for (sent, answer) in self.sent[first..].iter_mut().zip(answers) {
+        for (index, answer) in (first..).zip(answers) {
             assert_eq!(answer["status"], "accepted", "{answer}");
-            sent.answer = Some(accepted(answer));
-            self.round.acknowledged.send_modify(|count| *count += 1);
+            self.keep(index, accepted(answer));
         }
         Ok(())
     }
+
+    /// Sends a list until all of it is known.
+    async fn list_answers(&mut self, post: Post) -> Result<Value, Gone> {
+        loop {
+            let answers = self.patiently(&post).await?.ok();
+            let is_away = |item: &Value| item["problem"]["status"] == 503;
+            let is_known = !answers.as_array().is_some_and(|all| all.iter().any(is_away));
+            if is_known || !self.round.until_known {
+                return Ok(answers);
+            }
+            self.round.unknown.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether it says: come again.
+pub(crate) fn is_away(answer: &Answer) -> bool {
+    let is_away = answer.status == 503;
+    assert!(!is_away || answer.header("retry-after").is_some(), "{}", answer.text());
+    is_away
 }
 
 fn accepted(answer: &Value) -> Accepted {

@@ -10,3 +10,5 @@ mod history;
 mod killed;
 // The bus loses, repeats, reorders, delays, forges and forgets.
 mod bus;
+// The cluster: processes, servers and what they keep.
+mod cluster;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{
     http::Http,
-    process::{binary, signal},
+    process::{binary, planted_binary, signal},
     servers::{PostgresServer, free_port},
 };
 
@@ -24,6 +24,8 @@ pub struct Role {
     environment: Vec<(&'static str, String)>,
     log: PathBuf,
     child: Option<Child>,
+    /// The mistake that is compiled into it, if one is.
+    planted: Option<&'static str>,
 }
 
 impl Role {
@@ -32,7 +34,14 @@ impl Role {
         let secrets = environment.iter().find(|(name, _)| *name == "ANNALS_SECRETS");
         let (_, secrets) = secrets.expect("the folder of secrets");
         let log = PathBuf::from(format!("{secrets}-{name}.log"));
-        Self { name, port: free_port(), environment: environment.to_vec(), log, child: None }
+        Self {
+            name,
+            port: free_port(),
+            environment: environment.to_vec(),
+            log,
+            child: None,
+            planted: None,
+        }
     }
 
     /// A command service with these settings, not started yet.
@@ -54,6 +63,13 @@ impl Role {
         Http::new(&self.url(), "").get("/readyz").await.json()
     }
 
+    /// The value of a metric without labels.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let text = Http::new(&self.url(), "").get("/metrics").await.text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        line.trim().parse().ok()
+    }
+
     /// Asks it to end, as a service manager does, and waits until it has.
     ///
     /// # Panics
@@ -72,7 +88,12 @@ impl Role {
     pub fn start(&mut self) {
         self.kill();
         let log = File::options().create(true).append(true).open(&self.log).expect("a log file");
-        let mut child = Command::new(binary())
+        let mut command = Command::new(match self.planted {
+            None => binary(),
+            Some(_) => planted_binary(),
+        });
+        command.args(self.planted.map(|mistake| format!("--planted={mistake}")));
+        let mut child = command
             .args([self.name, "--log-level", "info", "--listen"])
             .arg(format!("127.0.0.1:{}", self.port))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -108,6 +129,14 @@ impl Role {
             child.kill().ok();
             child.wait().ok();
         }
+    }
+
+    /// How it ended, if it did so by itself.
+    pub fn ended(&mut self) -> Option<String> {
+        let ended = self.child.as_mut()?.try_wait().expect("its state");
+        let log = self.log_text();
+        let last: Vec<_> = log.lines().rev().take(8).collect();
+        ended.map(|status| format!("{} ended by itself with {status}: {last:#?}", self.name))
     }
 
     /// Whether its process is there.
@@ -159,6 +188,14 @@ impl Cluster {
     /// # Panics
     /// When one of them does not start.
     pub fn start(shape: Shape) -> Self {
+        Self::start_planted(shape, None)
+    }
+
+    /// Starts servers and services with a mistake compiled in.
+    ///
+    /// # Panics
+    /// When one of them does not start.
+    pub fn start_planted(shape: Shape, planted: Option<&'static str>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let postgres = PostgresServer::start(folder.path());
         let nats = NatsServer::start("cluster", &folder.path().join("nats"));
@@ -170,7 +207,8 @@ impl Cluster {
                 .map(|number| {
                     let log = folder.path().join(format!("{name}-{number}.log"));
                     let environment = environment.clone();
-                    let mut role = Role { name, port: free_port(), environment, log, child: None };
+                    let mut role =
+                        Role { name, port: free_port(), environment, log, child: None, planted };
                     role.start();
                     role
                 })

@@ -13,7 +13,7 @@ pub use annals::{Annals, Deployment};
 pub use cluster::{Cluster, Role, Shape};
 pub use dice::Dice;
 pub use http::{Accepted, Answer, Http, encoded};
-pub use process::{Process, annals, binary, signal, until};
+pub use process::{Process, annals, binary, planted_binary, signal, until};
 pub use records::{account, brl, contact, opportunity, texts, user};
 pub use reference::{deployment, number_from, project_root, reference_data};
 pub use servers::{PostgresServer, free_port};

@@ -14,21 +14,29 @@ use crate::http::Http;
 /// The `annals` binary of this build, made where it is missing or old.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = option_env!("CARGO").unwrap_or("cargo");
-        let mut build = Command::new(cargo);
-        build.args(["build", "--locked", "--package", "deploy", "--bin", "annals"]);
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        build.current_dir(crate::reference::project_root());
-        let built = build.status().expect("cargo runs");
-        assert!(built.success(), "the binary does not build");
-        // This test binary lies in `<target>/<profile>/deps`.
-        let here = std::env::current_exe().expect("the path of this test");
-        let profile = here.parent().and_then(Path::parent).expect("a folder of the build");
-        profile.join("annals")
-    })
+    BINARY.get_or_init(|| built("annals", &[]))
+}
+
+/// The same with mistakes compiled in, which are chosen by `--planted`.
+pub fn planted_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| built("annals-planted", &["--features", "planted"]))
+}
+
+fn built(name: &str, features: &[&str]) -> PathBuf {
+    let cargo = option_env!("CARGO").unwrap_or("cargo");
+    let mut build = Command::new(cargo);
+    build.args(["build", "--locked", "--package", "deploy", "--bin", name]).args(features);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    build.current_dir(crate::reference::project_root());
+    let built = build.status().expect("cargo runs");
+    assert!(built.success(), "the binary does not build");
+    // This test binary lies in `<target>/<profile>/deps`.
+    let here = std::env::current_exe().expect("the path of this test");
+    let profile = here.parent().and_then(Path::parent).expect("a folder of the build");
+    profile.join(name)
 }
 
 /// The product as a process, on a folder that outlives it.

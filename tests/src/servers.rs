@@ -1,6 +1,7 @@
 //! PostgreSQL servers of a test's own, to be broken.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
@@ -57,14 +58,32 @@ impl PostgresServer {
         self.shell = Some(shell);
     }
 
-    /// Kills the server's first process (SIGKILL); the others notice and end.
+    /// Kills the server's first process (SIGKILL), and waits until the others have noticed.
     pub fn kill(&mut self) {
+        let others = children(self.server);
         self.end("KILL");
+        while others.iter().any(|id| is_there(*id)) {
+            std::thread::yield_now();
+        }
     }
 
     /// Sends a signal to the server's first process.
     pub fn signal(&self, name: &str) {
         signal(self.server, name);
+    }
+
+    /// Sends a signal to every process of the server.
+    pub fn signal_all(&self, name: &str) {
+        self.signal(name);
+        for id in children(self.server) {
+            // A session may have ended.
+            Command::new("kill").args([&format!("-{name}"), &id.to_string()]).output().ok();
+        }
+    }
+
+    /// An address of its administrator.
+    pub fn admin_url(&self) -> String {
+        self.url.replacen("//annals:", "//postgres:", 1)
     }
 
     /// An address whose login may create databases.
@@ -91,10 +110,31 @@ impl Drop for PostgresServer {
     fn drop(&mut self) {
         if self.shell.is_some() {
             // A stopped one would never end.
-            signal(self.server, "CONT");
+            self.signal_all("CONT");
             self.end("INT");
         }
     }
+}
+
+/// Whether that process is there, and not only waits to be noticed.
+fn is_there(id: u32) -> bool {
+    stat(id).is_some_and(|(state, _)| state != "Z")
+}
+
+/// The processes that it started.
+fn children(parent: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").expect("the list of processes");
+    let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    ids.filter(|id| stat(*id).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// The state of a process, and who started it.
+fn stat(id: u32) -> Option<(String, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // Its name, in brackets, may be anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
 /// A port of loopback that nobody listens on.

@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 use super::{Message, Subscription};
+#[cfg(feature = "planted")]
+use crate::planted::Mistake;
 use crate::{
     envelope::{Position, Recorded},
     evidence::{leaf, sha256},
@@ -95,6 +97,11 @@ impl Follower {
         patience: Duration,
     ) -> Result<Vec<Arc<Recorded>>, StoreError> {
         let limit = limit.max(1);
+        #[cfg(feature = "planted")]
+        if self.is_listening() && Mistake::SequenceAsPosition.is_planted() {
+            let heard = self.hear(limit, patience).await;
+            return Ok(self.believe_all(heard));
+        }
         if self.behind {
             let page = self.read(limit).await?;
             if !page.is_empty() {
@@ -144,6 +151,15 @@ impl Follower {
             events.push(message.event);
         }
         Ok(events)
+    }
+
+    /// Takes the stream for the log.
+    #[cfg(feature = "planted")]
+    fn believe_all(&mut self, messages: Vec<Message>) -> Vec<Arc<Recorded>> {
+        let mut events: Vec<_> = messages.into_iter().map(|message| message.event).collect();
+        events.retain(|event| event.position > self.at);
+        self.at = events.last().map_or(self.at, |event| event.position);
+        events
     }
 
     fn continues(&self, message: &Message) -> bool {

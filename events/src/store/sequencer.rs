@@ -84,7 +84,7 @@ pub(crate) struct StreamChange {
 }
 
 /// What to write, all of it in one transaction, and what to answer after that.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Admission {
     /// The head row must still say this.
     pub(crate) before: LogState,

@@ -126,8 +126,12 @@ async fn listen(
             answer(context, &frame).await?;
             continue;
         }
+        #[cfg(feature = "planted")]
+        let reply = frame.reply.clone();
         match message::read(link.log, &frame.headers.unwrap_or_default(), frame.payload) {
             Ok(message) => {
+                #[cfg(feature = "planted")]
+                let message = planted::read(message, reply.as_deref());
                 if hand.send(Ok(message)).await.is_err() {
                     return Ok(());
                 }
@@ -154,6 +158,8 @@ async fn consume(
     let info = link.api(context).find(&link.config).await?.ok_or_else(none)?;
     let stream = context.get_stream_no_info(&link.config.name).await.map_err(failed)?;
     let start_sequence = start(link, &stream, &info, position).await?;
+    #[cfg(feature = "planted")]
+    let start_sequence = planted::start(start_sequence, position);
     let client = context.client();
     let inbox = client.new_inbox();
     let frames = client.subscribe(inbox.clone()).await.map_err(failed)?;
@@ -171,6 +177,10 @@ async fn consume(
     stream.create_consumer(config).await.map_err(failed)?;
     // A stream that was made anew meanwhile may begin far below where the consumer waits.
     let now = link.api(context).find(&link.config).await?.ok_or_else(none)?;
+    #[cfg(feature = "planted")]
+    if planted::is_planted() {
+        return Ok(frames);
+    }
     if now.created != info.created || now.state.last_sequence + 1 < start_sequence {
         return Err(BusError("the stream was made anew".into()));
     }
@@ -198,6 +208,32 @@ async fn start(
         newest.event.position.0.saturating_sub(position.0).min(LOOK_BACK)
     });
     Ok((last + 1).saturating_sub(behind).max(first).max(1))
+}
+
+/// The sequence of a message is taken for the position of its event.
+#[cfg(feature = "planted")]
+mod planted {
+    use std::sync::Arc;
+
+    use crate::{bus::Message, envelope::Position, planted::Mistake};
+
+    pub(super) fn is_planted() -> bool {
+        Mistake::SequenceAsPosition.is_planted()
+    }
+
+    pub(super) fn start(sequence: u64, position: Position) -> u64 {
+        if is_planted() { position.0 + 1 } else { sequence }
+    }
+
+    pub(super) fn read(mut message: Message, reply: Option<&str>) -> Message {
+        // `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>. ..`
+        let sequence = reply.and_then(|reply| reply.split('.').nth(5)?.parse().ok());
+        if let (true, Some(sequence)) = (is_planted(), sequence) {
+            Arc::make_mut(&mut message.event).position = Position(sequence);
+            message.previous = Position(sequence.saturating_sub(1));
+        }
+        message
+    }
 }
 
 /// Answers the server's question whether all that came before has been taken.

@@ -64,6 +64,10 @@ impl Commit<'_> {
                 return Ok(admission.answers);
             };
             match status {
+                #[cfg(feature = "planted")]
+                Status::Stored if super::planted::is_early() => {
+                    return Ok(super::planted::answers(self.sent.as_ref()));
+                }
                 Status::Stored => {
                     self.sequencer_follows();
                     return Ok(self.publish());
@@ -124,8 +128,12 @@ impl Commit<'_> {
         let unknown: Vec<CommandId> = commands
             .filter(|command| !known.commands.contains_key(command) && seen.insert(*command))
             .collect();
+        #[cfg(feature = "planted")]
+        let admission = super::planted::before(self.link, admission).await?;
         let sent = self.sent.insert(admission);
         let status = self.link.append(sent, self.group, &unknown).await?;
+        #[cfg(feature = "planted")]
+        super::planted::after(self.link, status).await?;
         if status != Status::Stored {
             *self.sent = None;
         }

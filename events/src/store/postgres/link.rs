@@ -120,6 +120,15 @@ impl Link {
         bounded(async { self.connection.execute(word).await.map(drop) }).await
     }
 
+    /// Draws so many numbers, which nobody else gets; answers with the last.
+    #[cfg(feature = "planted")]
+    pub(super) async fn draw(&mut self, count: i64) -> Result<i64, Failure> {
+        let sql = "with turn as materialized (select pg_advisory_xact_lock(1)) \
+                   select max(nextval('positions')) from turn, generate_series(1, $1)";
+        let query = sqlx::query_scalar(sql).bind(count);
+        bounded(query.fetch_one(&mut self.connection)).await
+    }
+
     /// Finds what the sequencer does not know.
     pub(super) async fn look_up(&mut self, unknown: &Unknown) -> Result<Known, Failure> {
         let mut known = Known::default();

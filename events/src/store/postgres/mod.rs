@@ -8,6 +8,8 @@ mod commit;
 mod failure;
 mod import;
 mod link;
+#[cfg(feature = "planted")]
+mod planted;
 mod push;
 mod reader;
 mod rows;

@@ -71,6 +71,8 @@ async fn find_or_make(
             let import = wanted.import.map(|import| (IMPORT, import.to_string()));
             OWNED.make(connection, wanted.log, import.as_slice()).await?;
             connection.execute(LEASES).await?;
+            #[cfg(feature = "planted")]
+            super::planted::prepare(connection).await?;
         }
         Ok(Found::Nothing) => return Ok(Err("there is no event log in this database".into())),
     }

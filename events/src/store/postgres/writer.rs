@@ -43,8 +43,17 @@ pub(super) fn start(
     let (requests, inbox) = Requests::new(Arc::clone(&shared));
     let sequencer = Sequencer::new(shared.log, state, REMEMBERED_STREAMS);
     let backend = link.backend();
-    let writer =
-        Writer { server, link: Some(link), backend, is_away: false, sequencer, clock, shared };
+    let writer = Writer {
+        server,
+        link: Some(link),
+        backend,
+        is_away: false,
+        sequencer,
+        clock,
+        shared,
+        #[cfg(feature = "planted")]
+        late: None,
+    };
     (requests, tokio::spawn(writer.run(inbox)))
 }
 
@@ -69,6 +78,9 @@ struct Writer {
     sequencer: Sequencer,
     clock: Clock,
     shared: Arc<Shared>,
+    /// What was acknowledged and is not committed.
+    #[cfg(feature = "planted")]
+    late: Option<Admission>,
 }
 
 impl Writer {
@@ -97,7 +109,11 @@ impl Writer {
             return group.answer(Vec::new());
         }
         match self.commit(&group).await {
-            Ok(answers) => group.answer(answers),
+            Ok(answers) => {
+                group.answer(answers);
+                #[cfg(feature = "planted")]
+                self.commit_late().await;
+            }
             Err(failure) => {
                 let is_final = matches!(failure, Failure::Damaged(_));
                 let error = StoreError::from(failure);
@@ -138,10 +154,23 @@ impl Writer {
                     }
                 }
                 outcome => {
+                    #[cfg(feature = "planted")]
+                    self.late.clone_from(&sent);
                     self.link = Some(link);
                     return outcome;
                 }
             }
+        }
+    }
+
+    /// Commits what was acknowledged. Whether that succeeds nobody is told: that is the mistake.
+    #[cfg(feature = "planted")]
+    async fn commit_late(&mut self) {
+        let (Some(late), Some(link)) = (self.late.take(), &mut self.link) else { return };
+        if super::planted::commit(link).await {
+            self.sequencer.committed(&late);
+            let events = late.events.into_iter().map(|(_, event)| event);
+            self.shared.publish(late.after.head, events);
         }
     }
 

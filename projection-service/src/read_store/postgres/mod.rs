@@ -18,6 +18,8 @@ use crate::table::{Row, Table, Value};
 
 mod columns;
 mod errors;
+#[cfg(feature = "planted")]
+mod planted;
 mod statements;
 mod writer;
 
@@ -131,6 +133,10 @@ impl ReadStore for PostgresReadStore {
     fn commit(&self, commit: Commit) -> Answer<'_, Result<(), ReadStoreError>> {
         Box::pin(async move {
             let (statements, writer) = (Arc::clone(&self.statements), self.writer);
+            #[cfg(feature = "planted")]
+            if events::planted::Mistake::CheckpointApart.is_planted() {
+                return planted::commit(&self.database, statements, writer, commit).await;
+            }
             let turn = Arc::clone(&self.writing).lock_owned().await;
             let committed = self.database.transaction("begin", move |connection| {
                 Box::pin(async move {

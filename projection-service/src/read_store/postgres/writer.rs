@@ -35,6 +35,15 @@ pub(super) async fn apply(
     commit: &Commit,
 ) -> Result<(), sqlx::Error> {
     move_checkpoint(connection, writer, commit).await?;
+    write_all(connection, statements, commit).await
+}
+
+/// Writes the rows of a batch.
+pub(super) async fn write_all(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    commit: &Commit,
+) -> Result<(), sqlx::Error> {
     for changes in &commit.tables {
         write(connection, statements, changes).await?;
     }
@@ -42,7 +51,7 @@ pub(super) async fn apply(
 }
 
 /// Whoever finds the checkpoint elsewhere than it left it is not alone, and must not write.
-async fn move_checkpoint(
+pub(super) async fn move_checkpoint(
     connection: &mut PgConnection,
     writer: i64,
     commit: &Commit,

@@ -1,0 +1,63 @@
+//! Mistakes that are compiled in, to see whether a check catches them: a check is worth what it was
+//! seen to catch. A build with them is of no other use, and makes one of them at a time.
+
+use std::sync::OnceLock;
+
+/// A mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// A command is acknowledged, and committed a moment later.
+    AcknowledgeBeforeCommit,
+    /// The read models' checkpoint moves in another transaction than their rows.
+    CheckpointApart,
+    /// The sequence of a message in the stream is taken for the position of its event.
+    SequenceAsPosition,
+    /// Positions are drawn from a sequence of the database, which takes none back.
+    PlainSequence,
+}
+
+impl Mistake {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::AcknowledgeBeforeCommit,
+        Self::CheckpointApart,
+        Self::SequenceAsPosition,
+        Self::PlainSequence,
+    ];
+
+    /// How it is named.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AcknowledgeBeforeCommit => "acknowledge-before-commit",
+            Self::CheckpointApart => "checkpoint-apart",
+            Self::SequenceAsPosition => "sequence-as-position",
+            Self::PlainSequence => "plain-sequence",
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mistake| mistake.name() == name)
+    }
+
+    /// Whether this process makes it.
+    #[must_use]
+    pub fn is_planted(self) -> bool {
+        planted() == Some(self)
+    }
+}
+
+static PLANTED: OnceLock<Mistake> = OnceLock::new();
+
+/// Makes it from now on. The first word counts.
+pub fn plant(mistake: Mistake) {
+    PLANTED.get_or_init(|| mistake);
+}
+
+/// The mistake that this process makes.
+#[must_use]
+pub fn planted() -> Option<Mistake> {
+    PLANTED.get().copied()
+}

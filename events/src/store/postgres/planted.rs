@@ -1,0 +1,90 @@
+//! Two mistakes of a writer, to see whether they are caught.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
+use tokio::time::{Instant, interval_at};
+
+use super::{
+    failure::Failure,
+    link::{Link, Status},
+    schema::sql,
+};
+use crate::{
+    envelope::Position,
+    planted::Mistake,
+    store::{Appended, group::AppendAnswers, sequencer::Admission},
+};
+
+/// How long after its acknowledgement something is committed.
+const LATE: Duration = Duration::from_millis(2);
+
+/// Leaves the commit to [`commit`], or gives the events other positions.
+pub(super) async fn before(link: &mut Link, admission: Admission) -> Result<Admission, Failure> {
+    if is_early() {
+        // What failed before is still under way.
+        link.say("rollback").await?;
+        link.say("begin").await?;
+    }
+    if !Mistake::PlainSequence.is_planted() || admission.events.is_empty() {
+        return Ok(admission);
+    }
+    let last = link.draw(sql(admission.events.len() as u64)).await?;
+    Ok(moved(admission, Position::from_sql(last)))
+}
+
+/// What was not stored is not left under way.
+pub(super) async fn after(link: &mut Link, status: Status) -> Result<(), Failure> {
+    if is_early() && status != Status::Stored {
+        link.say("rollback").await?;
+    }
+    Ok(())
+}
+
+/// Whether commands are acknowledged before they are committed.
+pub(super) fn is_early() -> bool {
+    Mistake::AcknowledgeBeforeCommit.is_planted()
+}
+
+/// What is answered then.
+pub(super) fn answers(sent: Option<&Admission>) -> AppendAnswers {
+    sent.map(|sent| sent.answers.clone()).unwrap_or_default()
+}
+
+/// Commits what was acknowledged; whether that was possible.
+pub(super) async fn commit(link: &mut Link) -> bool {
+    interval_at(Instant::now() + LATE, LATE).tick().await;
+    link.say("commit").await.is_ok()
+}
+
+fn moved(mut admission: Admission, last: Position) -> Admission {
+    let by = last.0 - admission.after.head.position.0;
+    admission.after.head.position.0 += by;
+    for (_, event) in &mut admission.events {
+        Arc::make_mut(event).position.0 += by;
+    }
+    for (_, entry) in &mut admission.ledger {
+        entry.receipt.position.0 += by;
+    }
+    for answer in admission.answers.iter_mut().flatten() {
+        if let Appended::Stored(receipt) = answer {
+            receipt.position.0 += by;
+        }
+    }
+    admission
+}
+
+/// Makes the sequence, and lets the function `append` take the positions it is given.
+pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    if !Mistake::PlainSequence.is_planted() {
+        return Ok(());
+    }
+    let tables = include_str!("tables.sql");
+    let begin = tables.find("create function append(").unwrap_or_default();
+    let end = tables.find("-- The last position up to").unwrap_or_default();
+    let function = tables[begin..end]
+        .replace("create function", "create or replace function")
+        .replace("before_position + nth", "after_position - cardinality(e_ids) + nth");
+    connection.execute("create sequence positions").await?;
+    connection.execute(AssertSqlSafe(function)).await.map(drop)
+}

@@ -1,0 +1,53 @@
+//! The check is held against builds that make a mistake: it has to see each of them.
+
+use events::bus::nemesis::Dice;
+use tokio::runtime::Handle;
+
+use super::{
+    TURN,
+    faults::Fault,
+    run::{Plan, run},
+};
+
+/// Within how many faults a mistake has to be seen.
+const BUDGET: u64 = 12;
+
+/// Runs the check on a build with that mistake, which has to end with one of these words.
+async fn is_caught(mistake: &'static str, faults: &'static [Fault], words: &[&str]) {
+    let _turn = TURN.lock().await;
+    let seed = Dice::new(u64::try_from(mistake.len()).unwrap()).roll(1_000_000);
+    let plan = Plan { seed, faults, rounds: BUDGET, replay_every: 1, planted: Some(mistake) };
+    let runtime = Handle::current();
+    let checking = tokio::task::spawn_blocking(move || runtime.block_on(run(plan)));
+    let Err(failed) = checking.await else {
+        panic!("{mistake}: nothing was seen of it in {BUDGET} faults");
+    };
+    let why = failed.into_panic();
+    let why = why.downcast_ref::<String>().expect("the check says why");
+    assert!(words.iter().any(|words| why.contains(words)), "{mistake} was not why: {why}");
+    eprintln!("{mistake} was caught: {why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_acknowledges_before_the_commit_is_caught() {
+    let faults = &[Fault::KillCommandService, Fault::KillPostgres, Fault::EndSessions];
+    is_caught("acknowledge-before-commit", faults, &["went backwards", "is lost", "missing"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_moves_the_checkpoint_apart_from_the_rows_is_caught() {
+    let faults = &[Fault::KillProjectionService, Fault::KillPostgres];
+    is_caught("checkpoint-apart", faults, &["lag behind", "different"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_the_sequence_of_the_stream_for_the_position_is_caught() {
+    let faults = &[Fault::PurgeStream, Fault::DeleteStream, Fault::DeleteFolder];
+    is_caught("sequence-as-position", faults, &["lag behind", "different"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_draws_positions_from_a_plain_sequence_is_caught() {
+    let faults = &[Fault::EndSessions, Fault::HoldHead, Fault::KillPostgres];
+    is_caught("plain-sequence", faults, &["a position is missing"]).await;
+}
