@@ -8,3 +8,7 @@ mod consistency;
 mod startup;
 // What is standing by takes over; what is away shows.
 mod roles;
+// An installation of one process becomes a cluster.
+mod migrate;
+// Moves that have to be refused.
+mod migrate_refusals;
