@@ -217,7 +217,7 @@ pub struct Import {
 /// Moves an installation of one process to a cluster.
 #[derive(Debug, Args)]
 pub struct Migrate {
-    /// The data folder to move from. It is locked meanwhile, and left as it is.
+    /// The data folder to move from. It is locked meanwhile; its log and its keys are left as they are.
     #[arg(long)]
     pub from: PathBuf,
     /// The database to move to: `postgres://user@host:port/database`, without a log.
@@ -238,6 +238,9 @@ pub struct Migrate {
     /// Allows plaintext to servers beyond loopback: the operator vouches for the network between.
     #[arg(long, env = "ANNALS_TRUST_NETWORK")]
     pub trust_network: bool,
+    /// How many are copied in one transaction.
+    #[arg(long, default_value_t = 1_000, hide = true)]
+    pub batch: usize,
 }
 
 /// Rebuilds every read model.

@@ -12,3 +12,7 @@ mod roles;
 #[path = "../operating/figures.rs"]
 mod figures;
 mod import;
+// An installation of one process becomes a cluster.
+mod migrate;
+// Moves that have to be refused.
+mod migrate_refusals;

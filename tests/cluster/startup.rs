@@ -7,15 +7,15 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use tests::{binary, free_port};
 
 /// The exit code of what must not be used as it is.
-const REFUSED: i32 = 3;
+pub(crate) const REFUSED: i32 = 3;
 /// The exit code of what does not answer.
-const UNREACHABLE: i32 = 4;
+pub(crate) const UNREACHABLE: i32 = 4;
 /// The exit code of a call that makes no sense.
-const USAGE: i32 = 2;
+pub(crate) const USAGE: i32 = 2;
 
 /// Starts a role that has to refuse; answers with its line.
 #[track_caller]
-fn refused(role: &str, environment: &[(&str, &str)], code: i32) -> String {
+pub(crate) fn refused(role: &str, environment: &[(&str, &str)], code: i32) -> String {
     let mut command = Command::new(binary());
     command.args([role, "--listen", "127.0.0.1:0"]);
     let output = command.envs(environment.iter().copied()).output().expect("the binary runs");
@@ -39,14 +39,14 @@ fn secrets_of(environment: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// Runs statements in a database of the test.
-async fn sql(database: &TestDatabase, statements: &str) {
+pub(crate) async fn sql(database: &TestDatabase, statements: &str) {
     let mut connection = database.server().options("public").connect().await.unwrap();
     connection.execute(AssertSqlSafe(statements.to_owned())).await.unwrap();
     connection.close().await.unwrap();
 }
 
 /// Everything in a database that is ours or could be: schemas, tables and how many rows they hold.
-async fn contents(database: &TestDatabase) -> Vec<String> {
+pub(crate) async fn contents(database: &TestDatabase) -> Vec<String> {
     let mut connection = database.server().options("public").connect().await.unwrap();
     let query = "select table_schema || '.' || table_name as name from information_schema.tables \
                  where table_schema not in ('pg_catalog', 'information_schema') order by 1";
@@ -62,7 +62,7 @@ async fn contents(database: &TestDatabase) -> Vec<String> {
 }
 
 /// Ends as soon as it serves: what it leaves is an installation.
-fn founded(database: &TestDatabase, secrets: &Path) {
+pub(crate) fn founded(database: &TestDatabase, secrets: &Path) {
     let mut role = tests::Role::command_service(&[
         ("ANNALS_POSTGRES", database.url()),
         ("ANNALS_SECRETS", secrets.display().to_string()),

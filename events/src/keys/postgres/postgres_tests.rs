@@ -237,32 +237,50 @@ async fn keys_are_carried_from_a_file_to_a_database_page_by_page() {
     let sealed = sealed_by(&old, kept).await;
     old.destroy(erased).await.unwrap();
     let reader = SqliteKeyReader::open(&files).unwrap();
-    let (new, mut after, mut count) = (place.open().await, None, 0);
+    let (server, import) = (place.database.server(), Uuid::from_u128(1));
+    let open = async |import, may_begin| {
+        PostgresKeyImport::open(&server, &place.master(), LOG, import, may_begin).await
+    };
+    assert!(!PostgresKeyImport::is_begun(&server).await.unwrap());
+    assert!(matches!(open(import, false).await, Err(KeyError::Refused(_))));
+    let new = open(import, true).await.unwrap();
+    assert_eq!(carry(&reader, &new).await, BATCH - 1);
+    assert_eq!(sealed_by(new.reader(), kept).await, sealed);
+    assert!(!has(new.reader(), erased).await);
+    assert_ne!(fs::read(place.master()).unwrap(), fs::read(&files.master_key).unwrap());
+
+    // What is destroyed between two runs goes in the second one.
+    old.destroy(kept).await.unwrap();
+    let new = open(import, false).await.unwrap();
+    assert_eq!(carry(&reader, &new).await, BATCH - 2);
+    assert!(!has(new.reader(), kept).await);
+
+    assert!(PostgresKeyImport::is_begun(&server).await.unwrap());
+    assert!(matches!(open(Uuid::from_u128(2), true).await, Err(KeyError::Refused(_))));
+    let own = Place::new("keys_are_carried_from_a_file").unwrap();
+    own.open().await.close().await;
+    let server = own.database.server();
+    let other = PostgresKeyImport::open(&server, &own.master(), LOG, import, true).await;
+    assert!(matches!(other, Err(KeyError::Refused(_))), "into nobody else's key store");
+}
+
+/// Carries all keys, in pages; how many are on both sides then, and that they are the same.
+async fn carry(from: &SqliteKeyReader, to: &PostgresKeyImport) -> usize {
+    let (mut after, mut count) = (None, 0);
     loop {
-        let page = reader.export(after, 100).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = Some(last.id());
-        count += page.len();
-        // A page that is carried twice changes nothing.
-        new.import(reader.export(Some(last.id()), 1).await.unwrap()).await.unwrap();
-        new.import(page).await.unwrap();
-    }
-    assert_eq!(count, BATCH - 1);
-    assert_eq!(sealed_by(&new, kept).await, sealed);
-    assert!(!has(&new, erased).await);
-    assert_ne!(fs::read(place.master()).unwrap(), fs::read(files.master_key).unwrap());
-    let (mut back, reader) = (Vec::<KeyId>::new(), place.reader().await);
-    loop {
-        let page = reader.export(back.last().copied(), 200).await.unwrap();
-        if page.is_empty() {
-            break;
+        let page = from.export(after, 50).await.unwrap();
+        let (begins, last, is_last) = (after, page.last().map(BareKey::id), page.len() < 50);
+        to.replace(begins, page, is_last).await.unwrap();
+        let page = from.export(begins, 50).await.unwrap();
+        let carried = to.reader().export(begins, 50).await.unwrap();
+        assert!(page.len() == carried.len());
+        assert!(page.iter().zip(&carried).all(|(old, new)| old.is_same(new)));
+        count += carried.len();
+        if is_last {
+            return count;
         }
-        back.extend(page.iter().map(BareKey::id));
+        after = last;
     }
-    assert!(back.is_sorted(), "a page begins before the last one ended");
-    assert!(back.contains(&kept) && back.len() >= count);
-    reader.close().await;
-    new.close().await;
 }
 
 /// What a key makes of nothing: the same for the same key only.

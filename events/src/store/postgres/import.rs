@@ -1,260 +1,277 @@
-//! A whole history, copied from another store into a new log: positions, versions, ids, times and
-//! leaf hashes stay what they are.
+//! A history that was recorded elsewhere, copied into a database that holds no log yet. Positions,
+//! ids, versions, times and leaf hashes stay as they are.
+//!
+//! Every step is one transaction that moves the head: the copy can be broken off anywhere, and is
+//! taken up again where the head says. No [`PostgresStore`] opens the log before it is finished.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
+    PostgresStore,
     failure::Failure,
-    link::{Link, Status},
-    schema::{self, IMPORT, Opened, Wanted},
+    import_steps::{Streams, add_attempts, add_checkpoints, add_events, add_ledger, move_head},
+    push,
+    schema::{self, IMPORT, IMPORTED, Import, Opened, Wanted, sql},
 };
 use crate::{
-    envelope::{Position, Recorded, Version},
+    envelope::{Position, Recorded},
     evidence::{leaf, sha256},
-    ids::{CommandId, LogId, StreamName},
+    ids::LogId,
     postgres::{Database, LOG_SCHEMA, PostgresError, Server, check_settings},
-    store::{
-        Head, LedgerEntry, RecordedAttempt, StoreError,
-        group::Group,
-        sequencer::{Admission, LogState, StreamChange, StreamHead, StreamKey, Unknown},
-    },
+    store::{Attempt, Clock, Head, LedgerEntry, RecordedAttempt, StoreError, sequencer::LogState},
 };
 
-/// Copies a history into a log that it has begun itself, page by page, each in one commit.
-///
-/// It can be broken off at any time: opened again with the same id it goes on from what
-/// [`Importer::head`], [`Importer::last_command`] and [`Importer::last_attempt`] say. Until
-/// [`Importer::finish`] nobody else opens the log. After an error it must be opened again.
+/// How a step begins: what it wrote is on the disk when it is done.
+const BEGIN: &str = "begin isolation level read committed";
+/// One works, one looks.
+const CONNECTIONS: u32 = 2;
+
+/// How far a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Its last event.
+    pub head: Head,
+    /// How many refused commands it holds.
+    pub attempts: u64,
+    /// Whether it was finished: others may have written to the log since.
+    pub is_done: bool,
+}
+
+/// The one that copies a history into a database.
 pub struct Importer {
+    database: Database,
     log: LogId,
-    link: Link,
+    id: Uuid,
     state: LogState,
-    last_command: Option<CommandId>,
+    is_done: bool,
+}
+
+/// What a step adds.
+enum Step {
+    Events(Vec<Arc<Recorded>>),
+    Ledger(Vec<LedgerEntry>),
+    Attempts(Vec<Attempt>),
+    Checkpoints(Vec<(String, Position)>),
+    Finish,
 }
 
 impl Importer {
-    /// Begins a log for the copy of that id, or goes on with it.
+    /// Looks what there is of a copy of `log`; none where there is no log. Nothing is written.
     ///
     /// # Errors
-    /// When there is a log that the copy of that id has not begun, or that is finished, and as
-    /// [`PostgresStore::open`](super::PostgresStore::open). Nothing is written then.
-    pub async fn begin(server: &Server, log: LogId, copy: Uuid) -> Result<Self, PostgresError> {
-        let database = Database::new(server, LOG_SCHEMA, 1);
-        let begun = Self::begin_in(&database, log, copy).await;
-        database.close().await;
-        begun
+    /// When the server is not to be had or would lose what it acknowledged, and when the log there
+    /// is another one, or was not begun by a copy.
+    pub async fn look(server: &Server, log: LogId) -> Result<Option<Self>, PostgresError> {
+        Self::find(server, Wanted { log, may_create: false, import: Some(Uuid::nil()) }).await
     }
 
-    async fn begin_in(database: &Database, log: LogId, copy: Uuid) -> Result<Self, PostgresError> {
-        let server = database.server();
-        check_settings(database).await?;
-        let wanted = Wanted { log, may_create: true, import: Some(copy) };
-        let Opened { log: found, state } = schema::open(database, wanted).await?;
-        if found != log {
-            return Err(server.refused("its event log is another one"));
-        }
-        let mut link = Link::open_first(server).await?;
-        let last_command = link.last_command().await.map_err(|failure| PostgresError::Failed {
-            server: Arc::clone(server.shown()),
-            why: StoreError::from(failure).to_string().into(),
-        })?;
-        Ok(Self { log, link, state, last_command })
-    }
-
-    /// Where the events that were copied end.
-    #[must_use]
-    pub const fn head(&self) -> Head {
-        self.state.head
-    }
-
-    /// The last command of the ledger that was copied; the ledger is copied in the order of the ids.
-    #[must_use]
-    pub const fn last_command(&self) -> Option<CommandId> {
-        self.last_command
-    }
-
-    /// The number of the last attempt that was copied.
-    #[must_use]
-    pub const fn last_attempt(&self) -> u64 {
-        self.state.attempts
-    }
-
-    /// Copies the events after [`Importer::head`], in order. Each is checked with its own hashes.
+    /// Begins a copy of `log` under the id `new`, or goes on with the one that was begun.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when the events do not follow, or one is not what its leaf says; else
-    /// when the database fails. Then none of them is stored, or nobody knows.
-    pub async fn events(&mut self, events: Vec<Arc<Recorded>>) -> Result<(), StoreError> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        let mut heads = self.heads(events.iter().map(|event| event.stream)).await?;
-        let mut after = self.state;
-        let mut placed = Vec::with_capacity(events.len());
-        for event in events {
-            self.check(&event, after.head)?;
-            let (head, _) = heads.place(event.stream, &mut after.streams);
-            head.version = head.version.plus(1);
-            if head.version != event.version {
-                return Err(StoreError::Damaged(not_in_order(event.position).into()));
-            }
-            after.head = Head { position: event.position, recorded_at: event.recorded_at };
-            placed.push((head.key, event));
-        }
-        let admission = self.admission(after, heads.changes());
-        self.write(Admission { events: placed, ..admission }, Group::default()).await
+    /// As [`Importer::look`].
+    pub async fn open(server: &Server, log: LogId, new: Uuid) -> Result<Self, PostgresError> {
+        let found = Self::find(server, Wanted { log, may_create: true, import: Some(new) }).await?;
+        found.ok_or_else(|| server.refused("the event log that was just made is gone"))
     }
 
-    /// Copies lines of the ledger after [`Importer::last_command`], in the order of the command ids.
-    ///
-    /// # Errors
-    /// As [`Importer::events`].
-    pub async fn ledger(&mut self, entries: Vec<LedgerEntry>) -> Result<(), StoreError> {
-        let Some(last) = entries.last().map(|entry| entry.command_id) else { return Ok(()) };
-        let mut heads = self.heads(entries.iter().map(|entry| entry.receipt.stream)).await?;
-        let mut after = self.state;
-        let place = |entry: LedgerEntry| {
-            let (head, is_new) = heads.place(entry.receipt.stream, &mut after.streams);
-            // Only the ledger knows a stream without events.
-            debug_assert!(!is_new || head.version == Version::NONE);
-            (head.key, entry)
+    async fn find(server: &Server, wanted: Wanted) -> Result<Option<Self>, PostgresError> {
+        let database = Database::new(server, LOG_SCHEMA, CONNECTIONS);
+        let found = async {
+            check_settings(&database).await?;
+            schema::find(&database, wanted).await
         };
-        let ledger = entries.into_iter().map(place).collect();
-        let mut streams = heads.changes();
-        streams.retain(|change| change.is_new);
-        let admission = self.admission(after, streams);
-        self.write(Admission { ledger, ..admission }, Group::default()).await?;
-        self.last_command = Some(last);
+        let found = found.await;
+        if let Ok(Some(Opened { log, state, import: Some(import) })) = found {
+            let (id, is_done) = match import {
+                Import::Begun(id) => (id, false),
+                Import::Done(id) => (id, true),
+            };
+            return Ok(Some(Self { database, log, id, state, is_done }));
+        }
+        database.close().await;
+        found.map(|_| None)
+    }
+
+    /// The id of the copy.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub const fn reached(&self) -> Reached {
+        let LogState { head, attempts, .. } = self.state;
+        Reached { head, attempts, is_done: self.is_done }
+    }
+
+    /// The database, connected to the schema of the log.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Adds the events that follow the last one. Each is checked with its own hashes.
+    ///
+    /// # Errors
+    /// When they do not follow, somebody else wrote to the log, or the database fails. Nothing was
+    /// added then, or, where the connection broke, all of it.
+    pub async fn add_events(&mut self, events: Vec<Arc<Recorded>>) -> Result<(), StoreError> {
+        events.iter().try_for_each(|event| self.check(event))?;
+        self.take(Step::Events(events)).await
+    }
+
+    /// Adds lines of the ledger. Those that are there stay. Their events come first.
+    ///
+    /// # Errors
+    /// As [`Importer::add_events`].
+    pub async fn add_ledger(&mut self, entries: Vec<LedgerEntry>) -> Result<(), StoreError> {
+        self.take(Step::Ledger(entries)).await
+    }
+
+    /// Adds the refused commands that follow the last one.
+    ///
+    /// # Errors
+    /// As [`Importer::add_events`].
+    pub async fn add_attempts(&mut self, attempts: Vec<RecordedAttempt>) -> Result<(), StoreError> {
+        let follow = (self.state.attempts + 1..).zip(&attempts);
+        if !follow.into_iter().all(|(next, attempt)| attempt.number == next) {
+            return Err(StoreError::Damaged("a refused command is missing".into()));
+        }
+        let attempts = attempts.into_iter().map(|recorded| recorded.attempt).collect();
+        self.take(Step::Attempts(attempts)).await
+    }
+
+    /// Says where process managers stand.
+    ///
+    /// # Errors
+    /// As [`Importer::add_events`].
+    pub async fn add_checkpoints(
+        &mut self,
+        checkpoints: Vec<(String, Position)>,
+    ) -> Result<(), StoreError> {
+        self.take(Step::Checkpoints(checkpoints)).await
+    }
+
+    /// Makes the log one that every process may open.
+    ///
+    /// # Errors
+    /// As [`Importer::add_events`].
+    pub async fn finish(&mut self) -> Result<(), StoreError> {
+        self.take(Step::Finish).await?;
+        self.is_done = true;
         Ok(())
     }
 
-    /// Copies the attempts after [`Importer::last_attempt`], in order.
+    /// The log as it is before it is finished, to be read and checked.
     ///
     /// # Errors
-    /// As [`Importer::events`].
-    pub async fn attempts(&mut self, attempts: Vec<RecordedAttempt>) -> Result<(), StoreError> {
-        if attempts.is_empty() {
-            return Ok(());
-        }
-        let mut after = self.state;
-        for attempt in &attempts {
-            after.attempts += 1;
-            if attempt.number != after.attempts {
-                return Err(StoreError::Damaged("an attempt is missing".into()));
-            }
-        }
-        let mut group = Group::default();
-        group.attempts.extend(attempts.into_iter().map(|attempt| attempt.attempt));
-        let admission = self.admission(after, Vec::new());
-        self.write(admission, group).await
+    /// As [`PostgresStore::open`].
+    pub async fn store(&self, clock: Clock) -> Result<PostgresStore, PostgresError> {
+        let wanted = Wanted { log: self.log, may_create: false, import: Some(self.id) };
+        PostgresStore::open_wanted(self.database.server(), wanted, clock, CONNECTIONS).await
     }
 
-    /// Copies where a process manager stands.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn checkpoint(&mut self, name: &str, at: Position) -> Result<(), StoreError> {
-        let sql = "insert into process_checkpoints (name, position) values ($1, $2) \
-                   on conflict (name) do update set position = excluded.position";
-        let statement = sqlx::query(sql).bind(name.to_owned()).bind(at.sql());
-        self.link.execute(statement).await?;
-        Ok(())
+    /// Disconnects.
+    pub async fn close(&self) {
+        self.database.close().await;
     }
 
-    /// Opens the log to everyone, if it ends where the history ends that was copied.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] when it does not; else when the database fails.
-    pub async fn finish(mut self, head: Head) -> Result<(), StoreError> {
-        if self.state.head != head {
-            let why =
-                format!("{} of {} events were copied", self.state.head.position, head.position);
-            return Err(StoreError::Damaged(why.into()));
-        }
-        self.link.execute(sqlx::query("delete from meta where name = $1").bind(IMPORT)).await?;
-        Ok(())
-    }
-
-    fn check(&self, event: &Recorded, last: Head) -> Result<(), StoreError> {
-        let Recorded { position, stream, version, recorded_at, event, leaf: stored } = event;
-        if position.0 != last.position.0 + 1 || *recorded_at < last.recorded_at {
-            return Err(StoreError::Damaged(not_in_order(*position).into()));
-        }
+    fn check(&self, recorded: &Recorded) -> Result<(), StoreError> {
+        let Recorded { position, stream, version, recorded_at, event, leaf: stored } = recorded;
         let is_whole = sha256(&event.payload) == event.payload_sha256
             && leaf(self.log, *stream, *version, *recorded_at, event) == *stored;
         if is_whole {
-            Ok(())
-        } else {
-            let why = format!("the event at {position} is not what its leaf hash says");
-            Err(StoreError::Damaged(why.into()))
+            return Ok(());
         }
+        let why = format!("the event at {position} is not what its leaf hash says");
+        Err(StoreError::Damaged(why.into()))
     }
 
-    async fn heads(
-        &mut self,
-        streams: impl Iterator<Item = StreamName>,
-    ) -> Result<Heads, StoreError> {
-        let mut streams: Vec<_> = streams.collect();
-        streams.sort_unstable();
-        streams.dedup();
-        let unknown = Unknown { streams, commands: Vec::new() };
-        let known = self.link.look_up(&unknown).await?.streams;
-        let heads = known.into_iter().map(|(name, head)| (name, (head, false))).collect();
-        Ok(Heads(heads))
-    }
-
-    fn admission(&self, after: LogState, streams: Vec<StreamChange>) -> Admission {
-        let after = LogState { turn: self.state.turn + 1, ..after };
-        Admission {
-            before: self.state,
-            after,
-            streams,
-            events: Vec::new(),
-            ledger: Vec::new(),
-            answers: Vec::new(),
+    async fn take(&mut self, step: Step) -> Result<(), StoreError> {
+        if self.is_done {
+            return Err(StoreError::Unavailable("the copy is finished".into()));
         }
-    }
-
-    async fn write(&mut self, admission: Admission, group: Group) -> Result<(), StoreError> {
-        let unknown: Vec<_> = admission.ledger.iter().map(|(_, entry)| entry.command_id).collect();
-        match self.link.append(&admission, &group, &unknown).await? {
-            Status::Stored => {
-                self.state = admission.after;
-                Ok(())
-            }
-            Status::Unsafe => {
-                let why = "the settings of the database became unsafe";
-                Err(Failure::Refused(why.into()).into())
-            }
-            Status::Stale | Status::Known => {
-                let why = "somebody else writes to the log that a history is copied into";
-                Err(Failure::Refused(why.into()).into())
-            }
-        }
-    }
-}
-
-/// The streams of a page: their numbers and lengths, and whether the page makes them.
-struct Heads(HashMap<StreamName, (StreamHead, bool)>);
-
-impl Heads {
-    /// The head of a stream, which gets the next number when it is not there.
-    fn place(&mut self, name: StreamName, streams: &mut u64) -> (&mut StreamHead, bool) {
-        let (head, is_new) = self.0.entry(name).or_insert_with(|| {
-            *streams += 1;
-            (StreamHead { key: StreamKey(*streams), version: Version::NONE }, true)
+        let (before, id) = (self.state, self.id);
+        let taken = self.database.transaction(BEGIN, move |connection| {
+            Box::pin(async move {
+                if !lock(connection, before, id).await? {
+                    let why = "somebody else has written to the log that is being copied";
+                    return Ok(Err(Failure::Refused(why.into())));
+                }
+                run(connection, before, step).await
+            })
         });
-        (head, *is_new)
-    }
-
-    fn changes(self) -> Vec<StreamChange> {
-        let change = |(name, (head, is_new))| StreamChange { name, head, is_new };
-        self.0.into_iter().map(change).collect()
+        self.state = taken.await.map_err(Failure::from)??;
+        Ok(())
     }
 }
 
-fn not_in_order(position: Position) -> String {
-    format!("the event at {position} does not follow on what was copied")
+/// An attempt as a database of this kind keeps it.
+#[must_use]
+pub fn as_kept(mut recorded: RecordedAttempt) -> RecordedAttempt {
+    let attempt = &mut recorded.attempt;
+    attempt.command = push::storable(&attempt.command).into();
+    attempt.code = push::storable(&attempt.code).into();
+    recorded
+}
+
+/// Locks the head, if it is where it was left and the copy is not finished.
+async fn lock(
+    connection: &mut PgConnection,
+    before: LogState,
+    id: Uuid,
+) -> Result<bool, sqlx::Error> {
+    let statement = "select 1 from log_head where position = $1 and attempts = $2 and turn = $3 \
+                     and exists (select from meta where name = $4 and value = $5) for update";
+    let query = sqlx::query(statement)
+        .bind(before.head.position.sql())
+        .bind(sql(before.attempts))
+        .bind(sql(before.turn))
+        .bind(IMPORT)
+        .bind(id.to_string());
+    Ok(query.fetch_optional(connection).await?.is_some())
+}
+
+async fn run(
+    connection: &mut PgConnection,
+    mut state: LogState,
+    step: Step,
+) -> Result<Result<LogState, Failure>, sqlx::Error> {
+    // What is refused here is refused before anything is written.
+    match step {
+        Step::Events(events) => {
+            let streams = events.iter().map(|event| event.stream);
+            let known = match Streams::of(connection, state, streams).await? {
+                Ok(known) => known,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            return add_events(connection, state, known, events).await;
+        }
+        Step::Ledger(entries) => {
+            let streams = entries.iter().map(|entry| entry.receipt.stream);
+            let known = match Streams::of(connection, state, streams).await? {
+                Ok(known) => known,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            known.write(connection).await?;
+            state.streams = known.count;
+            add_ledger(connection, &known, entries).await?;
+        }
+        Step::Attempts(attempts) => {
+            let before = state.attempts;
+            state.attempts += attempts.len() as u64;
+            add_attempts(connection, before, &attempts).await?;
+        }
+        Step::Checkpoints(checkpoints) => add_checkpoints(connection, &checkpoints).await?,
+        Step::Finish => {
+            let statement = "update meta set name = $2 where name = $1";
+            let query = sqlx::query(statement).bind(IMPORT).bind(IMPORTED);
+            query.execute(&mut *connection).await?;
+        }
+    }
+    move_head(connection, state).await.map(Ok)
 }

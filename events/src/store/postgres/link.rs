@@ -28,10 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take to connect.
 const CONNECTING: Duration = Duration::from_secs(2);
 
-/// A statement with its arguments.
-pub(super) type Statement =
-    sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
-
 /// What became of a group in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
@@ -180,19 +176,6 @@ impl Link {
             "unsafe" => Status::Unsafe,
             _ => return Err(Failure::damaged("the function append is not ours")),
         })
-    }
-
-    /// Runs a statement of the import.
-    pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, Failure> {
-        let done = bounded(statement.execute(&mut self.connection)).await?;
-        Ok(done.rows_affected())
-    }
-
-    /// The last command of the ledger, in the order of the ids.
-    pub(super) async fn last_command(&mut self) -> Result<Option<CommandId>, Failure> {
-        let sql = "select command_id from commands order by command_id desc limit 1";
-        let last = sqlx::query_scalar(sql).fetch_optional(&mut self.connection);
-        Ok(bounded(last).await?.map(CommandId))
     }
 
     /// Whether an admission whose connection broke was stored after all. All of it was, or nothing.

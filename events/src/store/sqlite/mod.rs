@@ -166,6 +166,15 @@ impl SqliteStore {
         self.readers.run(|reader| reader.checkpoints()).await
     }
 
+    /// How many commands are in the ledger, and how many in the attempt log.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn counts(&self) -> Result<(u64, u64), StoreError> {
+        self.shared.intact()?;
+        self.readers.run(|reader| reader.counts()).await
+    }
+
     /// How large the files are.
     ///
     /// # Errors

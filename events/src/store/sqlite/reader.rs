@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::{
     failure::Failure,
     rows::{self, STREAM_BY_KEY, StreamNames, event_columns, ledger_columns},
-    schema::{OpenError, connect_reader, sql},
+    schema::{OpenError, connect_reader, number, sql},
 };
 use crate::{
     envelope::{Instant, Position, Recorded, Version},
@@ -94,6 +94,7 @@ pub(super) struct Reader<'c> {
     ledger: Statement<'c>,
     ledger_page: Statement<'c>,
     checkpoints: Statement<'c>,
+    counts: Statement<'c>,
     attempts: Statement<'c>,
     checkpoint: Statement<'c>,
     recorded_at: Statement<'c>,
@@ -123,6 +124,9 @@ impl<'c> Reader<'c> {
             ))?,
             checkpoints: connection
                 .prepare("select name, position from process_checkpoints order by name")?,
+            counts: connection.prepare(
+                "select (select count(*) from commands), (select count(*) from attempts)",
+            )?,
             attempts: connection.prepare(
                 "select number, at, actor_kind, actor_id, command_id, command, category, \
                  stream_id, code from attempts where number > ?1 order by number limit ?2",
@@ -205,6 +209,11 @@ impl<'c> Reader<'c> {
             checkpoints.push((row.get(0)?, Position::from_sql(row.get(1)?)));
         }
         Ok(checkpoints)
+    }
+
+    /// How many commands are in the ledger, and how many in the attempt log.
+    pub(super) fn counts(&mut self) -> Result<(u64, u64), Failure> {
+        Ok(self.counts.query_row([], |row| Ok((number(row, 0)?, number(row, 1)?)))?)
     }
 
     /// At most `limit` attempts after number `after`.
