@@ -30,13 +30,10 @@ async fn is_caught(mistake: &'static str, faults: &'static [Fault], words: &[&st
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_acknowledges_before_the_commit_is_caught() {
-    let faults = &[Fault::KillCommandService, Fault::KillPostgres, Fault::EndSessions];
-    is_caught(
-        "acknowledge-before-commit",
-        faults,
-        &["went backwards", "is lost", "at_least.unknown"],
-    )
-    .await;
+    let faults = &[Fault::KillPostgres, Fault::KillCommandService];
+    // It is lost, or another process does not see yet what was acknowledged.
+    let words = &["is lost", "went backwards", "was told", "record.not_found", "at_least.unknown"];
+    is_caught("acknowledge-before-commit", faults, words).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

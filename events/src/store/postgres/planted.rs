@@ -1,9 +1,8 @@
 //! Two mistakes of a writer, to see whether they are caught.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
-use tokio::time::{Instant, interval_at};
 
 use super::{
     failure::Failure,
@@ -15,9 +14,6 @@ use crate::{
     planted::Mistake,
     store::{Appended, group::AppendAnswers, sequencer::Admission},
 };
-
-/// How long after its acknowledgement something is committed.
-const LATE: Duration = Duration::from_millis(1);
 
 /// Leaves the commit to [`commit`], or gives the events other positions.
 pub(super) async fn before(link: &mut Link, admission: Admission) -> Result<Admission, Failure> {
@@ -58,7 +54,6 @@ pub(super) fn answers(sent: Option<&Admission>) -> AppendAnswers {
 
 /// Commits what was acknowledged; whether that was possible.
 pub(super) async fn commit(link: &mut Link) -> bool {
-    interval_at(Instant::now() + LATE, LATE).tick().await;
     link.say("commit").await.is_ok()
 }
 
