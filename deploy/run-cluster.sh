@@ -128,7 +128,7 @@ Try next, in another terminal (then go on with the walk through in README.md):
   curl -s -H "Authorization: Bearer \$TOKEN" -H 'Content-Type: application/json' \\
     -d '{"name":"Contoso"}' \$ANNALS_COMMANDS/commands/CreateAccount
   curl -s -H "Authorization: Bearer \$TOKEN" \$ANNALS_QUERIES/accounts
-Operator's commands: . $folder/cluster.env; annals demo; annals replay --url \$ANNALS_PROJECTION
+Operator's commands: . $folder/cluster.env; $binary demo; $binary replay --url \$ANNALS_PROJECTION
 Ctrl-C ends everything; the next start goes on with the same data.
 TEXT
 

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     cluster,
@@ -54,25 +54,29 @@ async fn dispatch(cli: Cli) -> Result<(), Exit> {
     match cli.command {
         None | Some(Operation::Serve) => {
             let running = embedded::start(&service, system_clock()).await?;
+            let told = Told::listen()?;
             welcome(&running, &service);
-            until_told(running).await
+            until_told(running, told).await
         }
         Some(Operation::CommandService(servers)) => {
             let running =
                 cluster::start_command_service(&service, &servers, system_clock()).await?;
+            let told = Told::listen()?;
             welcome_role(&running, "command-service", "ANNALS_COMMANDS");
-            until_told(running).await
+            until_told(running, told).await
         }
         Some(Operation::ProjectionService(servers)) => {
             let running =
                 cluster::start_projection_service(&service, &servers, system_clock()).await?;
+            let told = Told::listen()?;
             welcome_role(&running, "projection-service", "ANNALS_URL");
-            until_told(running).await
+            until_told(running, told).await
         }
         Some(Operation::QueryApi(servers)) => {
             let running = cluster::start_query_api(&service, &servers, system_clock()).await?;
+            let told = Told::listen()?;
             welcome_role(&running, "query-api", "ANNALS_QUERIES");
-            until_told(running).await
+            until_told(running, told).await
         }
         Some(Operation::Migrate(migrate)) => operator::migrate::run(migrate).await,
         Some(Operation::Import(import)) => operator::import::run(&service, import).await,
@@ -84,14 +88,31 @@ async fn dispatch(cli: Cli) -> Result<(), Exit> {
     }
 }
 
-async fn until_told(mut running: Running) -> Result<(), Exit> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Exit::failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(Exit::failed)?;
+/// The ways in which it is told to end. Listened to before it says that it serves: whoever waits for
+/// that may tell it at once.
+struct Told {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Told {
+    fn listen() -> Result<Self, Exit> {
+        let listen = |kind| signal(kind).map_err(Exit::failed);
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn until_told(mut running: Running, mut told: Told) -> Result<(), Exit> {
     let failed = tokio::select! {
         exit = running.failed() => Some(exit),
-        _ = tokio::signal::ctrl_c() => None,
-        _ = terminate.recv() => None,
-        _ = hangup.recv() => None,
+        _ = told.interrupt.recv() => None,
+        _ = told.terminate.recv() => None,
+        _ = told.hangup.recv() => None,
     };
     running.shutdown().await;
     failed.map_or(Ok(()), Err)

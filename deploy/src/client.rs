@@ -32,6 +32,7 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 pub struct Client {
     http: legacy::Client<HttpConnector, Full<Bytes>>,
     base_url: String,
+    queries_url: String,
     token: String,
 }
 
@@ -54,13 +55,18 @@ impl Client {
     /// # Errors
     /// When the address is none of plain HTTP.
     pub fn new(base_url: &str, token: &str) -> Result<Self> {
-        let base_url = base_url.trim_end_matches('/');
-        let uri: Uri = base_url.parse().with_context(|| format!("`{base_url}` is no address"))?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none() {
-            bail!("`{base_url}` is no address of the form http://host:port");
-        }
+        let base_url = address(base_url)?;
         let http = legacy::Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { http, base_url: base_url.to_owned(), token: token.trim().to_owned() })
+        let queries_url = base_url.clone();
+        Ok(Self { http, base_url, queries_url, token: token.trim().to_owned() })
+    }
+
+    /// The same client, of a service whose questions another one answers.
+    ///
+    /// # Errors
+    /// When the address is none of plain HTTP.
+    pub fn with_queries(self, queries_url: &str) -> Result<Self> {
+        Ok(Self { queries_url: address(queries_url)?, ..self })
     }
 
     /// Whether the service answers at all.
@@ -211,6 +217,16 @@ impl Client {
     }
 }
 
+/// An address of plain HTTP, as it is put before paths.
+fn address(text: &str) -> Result<String> {
+    let text = text.trim_end_matches('/');
+    let uri: Uri = text.parse().with_context(|| format!("`{text}` is no address"))?;
+    if uri.scheme_str() != Some("http") || uri.host().is_none() {
+        bail!("`{text}` is no address of the form http://host:port");
+    }
+    Ok(text.to_owned())
+}
+
 /// The innermost cause: what people can do something about.
 fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
@@ -254,7 +270,8 @@ impl CommandSink for Client {
             zone: Zone,
         }
         // The organisation is founded by the first event of the log.
-        let organization: Organization = self.get_json("/organization?at_least=1").await?;
+        let asked = Self { base_url: self.queries_url.clone(), ..self.clone() };
+        let organization: Organization = asked.get_json("/organization?at_least=1").await?;
         Ok(organization.zone)
     }
 }

@@ -160,6 +160,9 @@ pub struct Target {
     /// none runs, one that is started for the time of the command.
     #[arg(long, env = "ANNALS_URL")]
     pub url: Option<String>,
+    /// Where that service's questions are asked, if another one answers them (a cluster's query API).
+    #[arg(long, env = "ANNALS_QUERIES")]
+    pub queries_url: Option<String>,
     /// The file that holds the API token. Without it the first token of the data folder.
     #[arg(long, env = "ANNALS_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
@@ -214,7 +217,7 @@ pub struct Import {
 /// Moves an installation of one process to a cluster.
 #[derive(Debug, Args)]
 pub struct Migrate {
-    /// The data folder to move from. It is locked meanwhile, and left as it is.
+    /// The data folder to move from. It is locked meanwhile; its log and its keys are left as they are.
     #[arg(long)]
     pub from: PathBuf,
     /// The database to move to: `postgres://user@host:port/database`, without a log.
@@ -235,6 +238,9 @@ pub struct Migrate {
     /// Allows plaintext to servers beyond loopback: the operator vouches for the network between.
     #[arg(long, env = "ANNALS_TRUST_NETWORK")]
     pub trust_network: bool,
+    /// How many are copied in one transaction.
+    #[arg(long, default_value_t = 1_000, hide = true)]
+    pub batch: usize,
 }
 
 /// Rebuilds every read model.

@@ -23,4 +23,5 @@ pub mod replay_report;
 pub mod service;
 pub mod client;
 pub mod import;
+pub mod migrate;
 pub mod operator;

@@ -35,8 +35,12 @@ impl Connected {
     pub async fn to(service: &Service, target: &Target, missing: Missing) -> Result<Self, Exit> {
         let token_file = target.token_file.clone().unwrap_or_else(|| service.data.join("token"));
         if let Some(url) = &target.url {
-            let client = Client::new(url, &read_token(&token_file)?)
-                .map_err(|error| Exit::new(Code::Usage, error))?;
+            let client = Client::new(url, &read_token(&token_file)?);
+            let client = client.and_then(|client| match &target.queries_url {
+                Some(queries) => client.with_queries(queries),
+                None => Ok(client),
+            });
+            let client = client.map_err(|error| Exit::new(Code::Usage, error))?;
             return Ok(Self { client, own: None });
         }
         if missing == Missing::Refuse && !service.data.join("log.db").exists() {

@@ -17,8 +17,9 @@ pub fn start(log: &Log) {
     };
     // Libraries write bodies at `debug`; only our own crates may go below `info`.
     let others = if level == "debug" { "info" } else { level };
+    // What goes wrong with NATS is told by our own adapter, once.
     let filter = format!(
-        "{others},annals={level},deploy={level},events={level},command_service={level},\
+        "{others},async_nats=off,annals={level},deploy={level},events={level},command_service={level},\
          projection_service={level},query_api={level}"
     );
     let builder = fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);

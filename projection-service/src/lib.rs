@@ -14,6 +14,7 @@ pub mod fold;
 pub mod follow;
 pub mod generation;
 pub mod compare;
+pub mod beside;
 pub mod read_side;
 pub mod read_view;
 pub mod standby;

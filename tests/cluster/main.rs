@@ -8,3 +8,11 @@ mod consistency;
 mod startup;
 // What is standing by takes over; what is away shows.
 mod roles;
+// The real sales list, figure by figure: the comparison is the one of the product in one process.
+#[path = "../operating/figures.rs"]
+mod figures;
+mod import;
+// An installation of one process becomes a cluster.
+mod migrate;
+// Moves that have to be refused.
+mod migrate_refusals;

@@ -1,5 +1,6 @@
 //! What must hold when something breaks.
 
+#![expect(clippy::print_stderr, reason = "a run says what it was and what it saw")]
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it has to be")]
 
 // Several writers at once, whose every command is drawn from a seed and kept with its answer.

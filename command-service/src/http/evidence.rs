@@ -6,7 +6,7 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
 };
-use events::{Actor, Instant, access::Scope};
+use events::{Actor, Instant, access::Scope, store::EventLog};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -16,9 +16,10 @@ use super::{App, problem::Problem};
 /// The most attempts on a page.
 const PAGE_MAX: usize = 200;
 
+/// Which attempts are asked for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AttemptsQuery {
+pub struct AttemptsQuery {
     #[serde(default)]
     after: u64,
     #[serde(default = "page_max")]
@@ -31,7 +32,7 @@ const fn page_max() -> usize {
 
 /// One refused command.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct AttemptBody {
+pub struct AttemptBody {
     /// Its place in the attempt log; hand the last one back as `after`.
     number: u64,
     /// When it was refused.
@@ -51,7 +52,7 @@ pub(crate) struct AttemptBody {
 
 /// A page of refused commands, oldest first.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Attempts {
+pub struct Attempts {
     items: Vec<AttemptBody>,
 }
 
@@ -61,11 +62,22 @@ pub(super) async fn attempts(
     query: Result<Query<AttemptsQuery>, QueryRejection>,
 ) -> Result<Json<Attempts>, Problem> {
     app.allow(&headers, Scope::Audit).await?;
+    page_of_attempts(&*app.handler.store, query).await
+}
+
+/// A page of the attempt log, for who was allowed to see it.
+///
+/// # Errors
+/// When the question makes no sense, or the store cannot be read.
+pub async fn page_of_attempts(
+    store: &dyn EventLog,
+    query: Result<Query<AttemptsQuery>, QueryRejection>,
+) -> Result<Json<Attempts>, Problem> {
     let Query(AttemptsQuery { after, limit }) = query.map_err(|_| invalid())?;
     if limit == 0 || limit > PAGE_MAX {
         return Err(invalid());
     }
-    let page = app.handler.store.attempts(after, limit).await?;
+    let page = store.attempts(after, limit).await?;
     let items = page.into_iter().map(|recorded| AttemptBody {
         number: recorded.number,
         at: recorded.attempt.at,

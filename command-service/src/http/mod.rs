@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub use document::paths;
+pub use evidence::{AttemptBody, Attempts, AttemptsQuery, page_of_attempts};
 pub use problem::Problem;
 
 /// The largest body of one command, in bytes.

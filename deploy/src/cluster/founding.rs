@@ -7,7 +7,7 @@ use command_service::handle::{Clock, Handler};
 use events::{
     Position,
     keys::{Keyring, PostgresKeys},
-    postgres::{Database, Lease},
+    postgres::{Database, Lease, Server},
     store::{EventLog, StreamReader, postgres::PostgresStore},
 };
 use uuid::Uuid;
@@ -79,7 +79,7 @@ async fn open_alone(
     let keys = PostgresKeys::open(&servers.keys, &secrets.master_key(), log, is_new).await;
     let keys = Arc::new(keys.map_err(|error| exit_of_keys(&error))?);
     let secret = secrets.installation_key(is_new.then_some(draw_secret as fn() -> [u8; 32]))?;
-    check_installation(store.database(), servers, &secret).await?;
+    check_installation(store.database(), &servers.log, &secret).await?;
     let port: Arc<dyn EventLog> = store.clone();
     let keyring = Keyring::new(keys, log);
     let handler = Arc::new(Handler::new(port, keyring, clock, &secret));
@@ -90,10 +90,10 @@ async fn open_alone(
 }
 
 /// Two services with different installation keys would take each other's repeats for reuse of an id.
-async fn check_installation(
+pub(crate) async fn check_installation(
     database: &Database,
-    servers: &Servers,
-    secret: &[u8; 32],
+    server: &Server,
+    secret: &[u8],
 ) -> Result<(), Exit> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     let check = hmac::sign(&key, b"annals: is this the installation key?").as_ref().to_vec();
@@ -109,10 +109,10 @@ async fn check_installation(
             sqlx::query_scalar::<_, Vec<u8>>(get).fetch_one(connection).await
         })
     });
-    let known = asked.await.map_err(|error| exit_of(&servers.log.failed(&error)))?;
+    let known = asked.await.map_err(|error| exit_of(&server.failed(&error)))?;
     if known == check {
         return Ok(());
     }
     let why = "its log was written with another installation.key";
-    Err(Exit::new(Code::Folder, servers.log.refused(why)))
+    Err(Exit::new(Code::Folder, server.refused(why)))
 }

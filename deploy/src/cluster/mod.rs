@@ -8,9 +8,11 @@ mod secrets;
 mod servers;
 
 pub use command::start as start_command_service;
+pub(crate) use founding::check_installation;
 pub use projection::start as start_projection_service;
 pub use query::start as start_query_api;
 pub use secrets::Secrets;
+pub(crate) use servers::{Databases, exit_of_keys};
 pub use servers::{Servers, exit_of};
 
 /// The port of the write API where none was named: that of the whole product in one process.

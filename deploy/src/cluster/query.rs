@@ -2,10 +2,21 @@
 
 use std::sync::Arc;
 
-use command_service::handle::Clock;
+use axum::{
+    Router,
+    extract::{Query, rejection::QueryRejection},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use command_service::{
+    handle::Clock,
+    http::{AttemptsQuery, page_of_attempts},
+};
 use events::{
+    access::Scope,
     keys::{PostgresKeyReader, Unsealer},
-    store::{EventFeed, StreamReader},
+    store::{EventFeed, StreamReader, postgres::PostgresStore},
 };
 use projection_service::{
     models,
@@ -51,7 +62,9 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
     let questions = query_api::App::new(view.clone(), feed.clone(), store.clone(), unsealer, clock);
     let shown = view.clone();
     let health = Health::of(log, "query-api", feed).with_view(view);
-    let router = query_api::router(questions).merge(health::router(health));
+    let router = query_api::router(questions.clone())
+        .merge(attempts(questions, store.clone()))
+        .merge(health::router(health));
     let mut tasks = Tasks::new();
     let address = listener.local_addr().map_err(Exit::failed)?;
     tasks.serve(listener, layers::wrap(router));
@@ -60,4 +73,22 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
         store.shutdown().await;
     });
     Ok(Running::new(address, log, tasks, vec![closing]))
+}
+
+/// `GET /attempts`: the attempt log lies beside the log, not in the read models.
+fn attempts(app: query_api::App, store: Arc<PostgresStore>) -> Router {
+    type Asked = Result<Query<AttemptsQuery>, QueryRejection>;
+    let answer = move |headers: HeaderMap, query: Asked| {
+        let (app, store) = (app.clone(), store.clone());
+        async move {
+            app.allow(&headers, Scope::Audit).await.map_err(IntoResponse::into_response)?;
+            let page = page_of_attempts(&*store, query).await;
+            page.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
+        }
+    };
+    let answer = move |headers, query| {
+        let answered = answer(headers, query);
+        async move { answered.await.unwrap_or_else(|problem: Response| problem) }
+    };
+    Router::new().route("/attempts", get(answer))
 }

@@ -48,12 +48,18 @@ impl Secrets {
         self.path.join("token")
     }
 
+    /// The file of the key of the ledger's fingerprints.
+    #[must_use]
+    pub fn installation_key_file(&self) -> PathBuf {
+        self.path.join("installation.key")
+    }
+
     /// The key of the ledger's fingerprints; drawn where it is missing and `draw` is given.
     ///
     /// # Errors
     /// When it is missing, or the file system refuses.
     pub fn installation_key(&self, draw: Option<fn() -> [u8; 32]>) -> Result<[u8; 32], Exit> {
-        let path = self.path.join("installation.key");
+        let path = self.installation_key_file();
         if draw.is_none() && !path.exists() {
             let line = format!("{}: it is missing: copy it from the first service", path.display());
             return Err(Exit::new(Code::Folder, line));

@@ -12,12 +12,12 @@ pub mod contract;
 
 pub use keyring::{Keyring, Unsealer};
 pub use memory::MemoryKeys;
-pub use postgres::{PostgresKeyReader, PostgresKeys};
+pub use postgres::{PostgresKeyImport, PostgresKeyReader, PostgresKeys};
 pub use sqlite::{KeyFiles, SqliteKeyReader, SqliteKeys};
 
 use std::sync::Arc;
 
-use aws_lc_rs::aead::LessSafeKey;
+use aws_lc_rs::{aead::LessSafeKey, constant_time::verify_slices_are_equal};
 use zeroize::Zeroizing;
 
 use crate::{ids::KeyId, store::Answer};
@@ -36,6 +36,12 @@ impl BareKey {
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// Whether both are one key under one id.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id && verify_slices_are_equal(&*self.bytes, &*other.bytes).is_ok()
     }
 }
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::skipped;
 use crate::postgres::{Server, Wire};
 
-/// An empty database. It is dropped with this.
+/// An empty database. It is dropped with this: whoever is connected to it should have ended by then.
+/// A connection that is just being made holds the drop up until the server gives up on it.
 pub struct TestDatabase {
     admin: Server,
     name: String,

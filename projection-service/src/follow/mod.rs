@@ -275,6 +275,9 @@ impl Session<'_> {
                 }
                 Folded::Spoilt { stop, .. } => return Err(End::Spoilt(stop.position)),
                 Folded::Load { next: at, wanted } => {
+                    // What is being stored may have left the memory already: a row that is loaded
+                    // before it is stored would be the one from before.
+                    self.settle().await?;
                     let rows = self.follow.store.load(wanted.clone()).await;
                     let at_event = batch[at].recorded.position;
                     let rows = rows.map_err(|error| store_failed(&error, at_event))?;
@@ -352,3 +355,7 @@ async fn stored(committing: &mut Option<Committing>) -> Stored {
 #[cfg(test)]
 #[path = "follow_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod order;

@@ -164,6 +164,15 @@ impl App {
         Ok((moment, params))
     }
 
+    /// Lets only callers on whose token opens `scope`, for questions that are answered elsewhere.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 403 without the scope.
+    pub async fn allow(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
+        let session = self.authenticated(&PresentedToken::of(headers)?).await?;
+        session.caller.ok_or_else(Problem::unauthenticated)?.require(scope)
+    }
+
     async fn session(&self, token: &PresentedToken) -> Result<Session, Problem> {
         let live = match self.view.live() {
             Some(live) => live,

@@ -191,10 +191,13 @@ impl Link {
             Ok(looked) => looked,
             Err(_) => Err(self.servers.unreachable("it does not answer")),
         };
-        self.note(&looked);
         match looked {
+            // Whoever opens the bus is told, and says so: once is enough.
             Err(error @ NatsError::Refused { .. }) => Err(error),
-            Ok(()) | Err(NatsError::Unreachable { .. }) => Ok(()),
+            looked => {
+                self.note(&looked);
+                Ok(())
+            }
         }
     }
 

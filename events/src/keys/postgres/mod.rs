@@ -1,13 +1,15 @@
 //! Keys in a PostgreSQL database that several processes share, each wrapped under a master key that
 //! the database never sees.
 
+mod import;
 mod table;
 
 use std::{path::Path, sync::Arc};
 
 use tokio::sync::Mutex;
 
-use self::table::KeyTable;
+pub use self::import::PostgresKeyImport;
+use self::table::{KeyTable, Wanted};
 use super::{BareKey, DataKey, KeyEraser, KeyError, KeyReader, KeyStore, ahead::Ahead};
 use crate::{
     ids::{KeyId, LogId},
@@ -24,7 +26,8 @@ impl PostgresKeyReader {
     /// # Errors
     /// As [`PostgresKeys::open`].
     pub async fn open(server: &Server, master_key: &Path, log: LogId) -> Result<Self, KeyError> {
-        KeyTable::open(server, master_key, log, false).await.map(Self)
+        let wanted = Wanted { log, may_create: false, import: None };
+        KeyTable::open(server, master_key, wanted).await.map(Self)
     }
 
     /// At most `limit` keys whose ids follow `after`, in order: to be carried to another key store.
@@ -78,20 +81,12 @@ impl PostgresKeys {
         log: LogId,
         may_create: bool,
     ) -> Result<Self, KeyError> {
-        let table = KeyTable::open(server, master_key, log, may_create).await?;
+        let wanted = Wanted { log, may_create, import: None };
+        let table = KeyTable::open(server, master_key, wanted).await?;
         let reader = PostgresKeyReader(table);
         let keys = Self { reader, ahead: Arc::default(), making: Arc::default() };
         keys.refill_ahead();
         Ok(keys)
-    }
-
-    /// Adds keys that another key store made, wrapped under this master key, durably. Those that
-    /// are there already stay as they are.
-    ///
-    /// # Errors
-    /// When the database is not to be had: then none is added.
-    pub async fn import(&self, keys: Vec<BareKey>) -> Result<(), KeyError> {
-        self.reader.0.import(keys).await
     }
 
     /// Disconnects once what is under way is done.

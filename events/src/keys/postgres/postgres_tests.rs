@@ -64,12 +64,21 @@ async fn has(store: &impl KeyReader, id: KeyId) -> bool {
     store.keys(vec![id]).await.unwrap()[0].is_some()
 }
 
+/// Whoever drops a database while a connection to it is being made waits for that for a minute.
+async fn close(stores: [&PostgresKeys; 2]) {
+    for keys in stores {
+        keys.close().await;
+    }
+}
+
 macro_rules! laws {
     ($($law:ident)*) => {$(
         #[tokio::test]
         async fn $law() {
             let Some(place) = Place::new(stringify!($law)) else { return };
-            contract::$law(&place.open().await).await;
+            let keys = place.open().await;
+            contract::$law(&keys).await;
+            keys.close().await;
         }
     )*};
 }
@@ -87,8 +96,10 @@ async fn keys_outlive_the_process() {
     let keys = place.open().await;
     let id = keys.take().await.unwrap();
     keys.close().await;
-    assert!(has(&place.open_of(LOG, false).await.unwrap(), id).await);
-    assert!(has(&place.reader().await, id).await);
+    let (keys, reader) = (place.open_of(LOG, false).await.unwrap(), place.reader().await);
+    assert!(has(&keys, id).await && has(&reader, id).await);
+    keys.close().await;
+    reader.close().await;
 }
 
 #[tokio::test]
@@ -111,6 +122,7 @@ async fn what_one_run_did_not_hand_out_no_other_does() {
     }
     let old = made.into_iter().map(KeyId).collect();
     assert!(keys.keys(old).await.unwrap().iter().all(Option::is_some), "nothing was deleted");
+    keys.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,6 +143,7 @@ async fn two_processes_never_hand_out_the_same_key() {
     let taken: Vec<_> = takers.join_all().await.concat();
     assert_eq!(taken.iter().collect::<HashSet<_>>().len(), 3_200);
     assert!(one.keys(taken).await.unwrap().iter().all(Option::is_some));
+    close([&one, &two]).await;
 }
 
 #[tokio::test]
@@ -140,6 +153,7 @@ async fn two_that_begin_at_once_share_one_key_store() {
     let (one, two) = (one.unwrap(), two.unwrap());
     let id = one.take().await.unwrap();
     assert!(has(&two, id).await);
+    close([&one, &two]).await;
 }
 
 #[tokio::test]
@@ -153,6 +167,7 @@ async fn a_key_that_another_process_destroyed_is_gone_here_too() {
     for _ in 0..2 {
         assert!(!has(&one, id).await, "an erased person can be read");
     }
+    close([&one, &two]).await;
 }
 
 #[tokio::test]
@@ -204,6 +219,7 @@ async fn a_damaged_key_is_not_an_erased_one() {
         place.meddle(&format!("update keys set wrapped = {wrapped}")).await;
         assert!(matches!(keys.keys(vec![id]).await, Err(KeyError::Damaged)), "{wrapped}");
     }
+    keys.close().await;
 }
 
 #[tokio::test]
@@ -221,30 +237,50 @@ async fn keys_are_carried_from_a_file_to_a_database_page_by_page() {
     let sealed = sealed_by(&old, kept).await;
     old.destroy(erased).await.unwrap();
     let reader = SqliteKeyReader::open(&files).unwrap();
-    let (new, mut after, mut count) = (place.open().await, None, 0);
+    let (server, import) = (place.database.server(), Uuid::from_u128(1));
+    let open = async |import, may_begin| {
+        PostgresKeyImport::open(&server, &place.master(), LOG, import, may_begin).await
+    };
+    assert!(!PostgresKeyImport::is_begun(&server).await.unwrap());
+    assert!(matches!(open(import, false).await, Err(KeyError::Refused(_))));
+    let new = open(import, true).await.unwrap();
+    assert_eq!(carry(&reader, &new).await, BATCH - 1);
+    assert_eq!(sealed_by(new.reader(), kept).await, sealed);
+    assert!(!has(new.reader(), erased).await);
+    assert_ne!(fs::read(place.master()).unwrap(), fs::read(&files.master_key).unwrap());
+
+    // What is destroyed between two runs goes in the second one.
+    old.destroy(kept).await.unwrap();
+    let new = open(import, false).await.unwrap();
+    assert_eq!(carry(&reader, &new).await, BATCH - 2);
+    assert!(!has(new.reader(), kept).await);
+
+    assert!(PostgresKeyImport::is_begun(&server).await.unwrap());
+    assert!(matches!(open(Uuid::from_u128(2), true).await, Err(KeyError::Refused(_))));
+    let own = Place::new("keys_are_carried_from_a_file").unwrap();
+    own.open().await.close().await;
+    let server = own.database.server();
+    let other = PostgresKeyImport::open(&server, &own.master(), LOG, import, true).await;
+    assert!(matches!(other, Err(KeyError::Refused(_))), "into nobody else's key store");
+}
+
+/// Carries all keys, in pages; how many are on both sides then, and that they are the same.
+async fn carry(from: &SqliteKeyReader, to: &PostgresKeyImport) -> usize {
+    let (mut after, mut count) = (None, 0);
     loop {
-        let page = reader.export(after, 100).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = Some(last.id());
-        count += page.len();
-        // A page that is carried twice changes nothing.
-        new.import(reader.export(Some(last.id()), 1).await.unwrap()).await.unwrap();
-        new.import(page).await.unwrap();
+        let page = from.export(after, 50).await.unwrap();
+        let (begins, last, is_last) = (after, page.last().map(BareKey::id), page.len() < 50);
+        to.replace(begins, page, is_last).await.unwrap();
+        let page = from.export(begins, 50).await.unwrap();
+        let carried = to.reader().export(begins, 50).await.unwrap();
+        assert!(page.len() == carried.len());
+        assert!(page.iter().zip(&carried).all(|(old, new)| old.is_same(new)));
+        count += carried.len();
+        if is_last {
+            return count;
+        }
+        after = last;
     }
-    assert_eq!(count, BATCH - 1);
-    assert_eq!(sealed_by(&new, kept).await, sealed);
-    assert!(!has(&new, erased).await);
-    assert_ne!(fs::read(place.master()).unwrap(), fs::read(files.master_key).unwrap());
-    let mut back = HashSet::new();
-    let reader = place.reader().await;
-    while let Some(last) = {
-        let page = reader.export(back.iter().max().copied(), 200).await.unwrap();
-        back.extend(page.iter().map(BareKey::id));
-        page.last().map(BareKey::id)
-    } {
-        assert!(back.contains(&last));
-    }
-    assert!(back.contains(&kept) && back.len() >= count);
 }
 
 /// What a key makes of nothing: the same for the same key only.

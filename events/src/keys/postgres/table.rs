@@ -15,7 +15,7 @@ use crate::{
     },
     postgres::{
         Database, KEYS_SCHEMA, PostgresError, Server, cannot_open, check_settings,
-        owned::{Found, Owned},
+        owned::{Found, Meta, Owned},
     },
 };
 
@@ -33,8 +33,22 @@ const BEGIN: &str = "begin; set local synchronous_commit = on";
 /// The master key all keys are wrapped under, until there is a second one.
 const MASTER: i32 = 1;
 
+/// The line of `meta` that names the copy of other keys that is being made there, or was.
+const IMPORT: &str = "import";
+
 /// How many connections are kept.
 const CONNECTIONS: u32 = 4;
+
+/// Which key store is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// The log whose keys they are.
+    pub(super) log: LogId,
+    /// Whether it may be made.
+    pub(super) may_create: bool,
+    /// The copy of other keys that is to be made there.
+    pub(super) import: Option<Uuid>,
+}
 
 /// The tables of the keys, and what opens them. Cheap to clone.
 #[derive(Clone)]
@@ -49,12 +63,11 @@ impl KeyTable {
     pub(super) async fn open(
         server: &Server,
         master_key: &Path,
-        log: LogId,
-        may_create: bool,
+        wanted: Wanted,
     ) -> Result<Self, KeyError> {
         let settings = [("enable_seqscan", "off"), ("jit", "off")];
         let database = Database::tuned(server, KEYS_SCHEMA, CONNECTIONS, &settings);
-        let opened = Self::open_in(&database, master_key, log, may_create).await;
+        let opened = Self::open_in(&database, master_key, wanted).await;
         if opened.is_err() {
             database.close().await;
         }
@@ -64,14 +77,13 @@ impl KeyTable {
     async fn open_in(
         database: &Database,
         master_key: &Path,
-        log: LogId,
-        may_create: bool,
+        wanted: Wanted,
     ) -> Result<Self, KeyError> {
         for warning in check_settings(database).await.map_err(cannot_use)? {
             tracing::warn!(%warning, "the server of the keys");
         }
         let is_there = is_there(database).await?;
-        if !is_there && !may_create {
+        if !is_there && !wanted.may_create {
             let why = "the key store is missing: put it back from a backup";
             return Err(cannot_use(database.server().refused(why)));
         }
@@ -84,7 +96,7 @@ impl KeyTable {
         });
         let gone = |_| KeyError::Unavailable("the master key could not be read".into());
         let master = Arc::new(loaded.await.map_err(gone)??);
-        check_or_make(database, &master, log, may_create).await?;
+        check_or_make(database, &master, wanted).await?;
         let mut run = [0; 16];
         fill_random(&mut run)?;
         let run = Builder::from_random_bytes(run).into_uuid();
@@ -149,18 +161,31 @@ impl KeyTable {
         Ok(())
     }
 
-    /// Keys that were made elsewhere, under this master key. Those that are there stay.
-    pub(super) async fn import(&self, keys: Vec<BareKey>) -> Result<(), KeyError> {
+    /// Makes the keys whose ids follow `after`, up to the last of these or, `to_the_end`, all of
+    /// them, exactly these.
+    pub(super) async fn replace(
+        &self,
+        after: Option<KeyId>,
+        keys: Vec<BareKey>,
+        to_the_end: bool,
+    ) -> Result<(), KeyError> {
         let mut wrapped = Vec::with_capacity(keys.len());
         for key in &keys {
             wrapped.push((key.id, self.master.wrap(&key.bytes)?));
         }
-        let imported = self.database.transaction(BEGIN, move |connection| {
+        let replaced = self.database.transaction(BEGIN, move |connection| {
             Box::pin(async move {
+                let ids: Vec<Uuid> = wrapped.iter().map(|(id, _)| id.0).collect();
+                let last = ids.last().copied().filter(|_| !to_the_end);
+                // A key that was destroyed since must not come back.
+                let sql = "delete from keys where ($1 is null or key_id > $1) \
+                           and ($2 is null or key_id <= $2) and key_id <> all ($3)";
+                let query = sqlx::query(sql).bind(after.map(|id| id.0)).bind(last).bind(ids);
+                query.execute(&mut *connection).await?;
                 insert(connection, wrapped.iter().map(|(id, wrapped)| (*id, &wrapped[..]))).await
             })
         });
-        imported.await.map_err(failed)
+        replaced.await.map_err(failed)
     }
 
     /// At most `limit` keys whose ids follow `after`, unwrapped.
@@ -201,6 +226,18 @@ async fn insert<'k>(
     query.execute(connection).await.map(drop)
 }
 
+/// Whether there is a key store of ours in that database.
+pub(super) async fn is_there_at(server: &Server) -> Result<bool, KeyError> {
+    let database = Database::new(server, KEYS_SCHEMA, 1);
+    let found = async {
+        check_settings(&database).await.map_err(cannot_use)?;
+        is_there(&database).await
+    };
+    let found = found.await;
+    database.close().await;
+    found
+}
+
 async fn is_there(database: &Database) -> Result<bool, KeyError> {
     let found = database.transaction("begin", |connection| Box::pin(OWNED.find(connection)));
     let found = found.await.map_err(|error| cannot_use(cannot_open(database.server(), &error)))?;
@@ -213,16 +250,17 @@ async fn is_there(database: &Database) -> Result<bool, KeyError> {
 async fn check_or_make(
     database: &Database,
     master: &Arc<MasterKey>,
-    log: LogId,
-    may_create: bool,
+    wanted: Wanted,
 ) -> Result<(), KeyError> {
     let (server, master) = (database.server(), Arc::clone(master));
     let checked = database.transaction(BEGIN, move |connection| {
         Box::pin(async move {
             match OWNED.find(connection).await? {
-                Ok(Found::Nothing) if may_create => make_tables(connection, &master, log).await,
+                Ok(Found::Nothing) if wanted.may_create => {
+                    make_tables(connection, &master, wanted).await
+                }
                 Ok(Found::Nothing) => Ok(Err(Checked::Refused("the key store is missing".into()))),
-                Ok(Found::Ours) => check(connection, &master, log).await,
+                Ok(Found::Ours) => check(connection, &master, wanted).await,
                 Err(refusal) => Ok(Err(Checked::Refused(refusal))),
             }
         })
@@ -244,13 +282,14 @@ enum Checked {
 async fn make_tables(
     connection: &mut PgConnection,
     master: &MasterKey,
-    log: LogId,
+    wanted: Wanted,
 ) -> Result<Result<(), Checked>, sqlx::Error> {
     let check_value = match master.check_value() {
         Ok(check_value) => check_value,
         Err(error) => return Ok(Err(Checked::Failed(error))),
     };
-    OWNED.make(connection, log, &[]).await?;
+    let import = wanted.import.map(|import| (IMPORT, import.to_string()));
+    OWNED.make(connection, wanted.log, import.as_slice()).await?;
     let sql = "insert into master_keys (master, check_value) values ($1, $2)";
     sqlx::query(sql).bind(MASTER).bind(&check_value[..]).execute(connection).await?;
     Ok(Ok(()))
@@ -259,20 +298,30 @@ async fn make_tables(
 async fn check(
     connection: &mut PgConnection,
     master: &MasterKey,
-    log: LogId,
+    wanted: Wanted,
 ) -> Result<Result<(), Checked>, sqlx::Error> {
-    match OWNED.meta(connection).await?.and_then(|meta| meta.log()) {
-        Ok(found) if found == log => {}
-        Ok(_) => {
-            let why = "the key store belongs to another log";
-            return Ok(Err(Checked::Refused(why.into())));
-        }
-        Err(refusal) => return Ok(Err(Checked::Refused(refusal))),
+    let meta = OWNED.meta(connection).await?;
+    if let Err(refusal) = meta.and_then(|meta| recognise(&meta, wanted)) {
+        return Ok(Err(Checked::Refused(refusal)));
     }
     let sql = "select check_value from master_keys where master = $1";
     let check_value: Vec<u8> = sqlx::query_scalar(sql).bind(MASTER).fetch_one(connection).await?;
     let is_ours = master.made(&check_value);
     Ok(if is_ours { Ok(()) } else { Err(Checked::Failed(KeyError::Damaged)) })
+}
+
+/// Keys are copied only into a key store that the same copy began.
+fn recognise(meta: &Meta, wanted: Wanted) -> Result<(), Arc<str>> {
+    if meta.log()? != wanted.log {
+        return Err("the key store belongs to another log".into());
+    }
+    let begun = meta.get(IMPORT);
+    match wanted.import.map(|import| import.to_string()) {
+        Some(import) if begun != Some(&*import) => {
+            Err("its key store was not begun by this copy of a history".into())
+        }
+        _ => Ok(()),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]

@@ -14,8 +14,9 @@ use super::{
 use crate::{
     envelope::Version,
     ids::CommandId,
-    postgres::{LOG_SCHEMA, Server, unsafe_settings},
+    postgres::{LOG_SCHEMA, PostgresError, Server, unsafe_settings},
     store::{
+        StoreError,
         group::Group,
         sequencer::{Admission, Known, LogState, StreamHead, StreamKey, Unknown},
     },
@@ -54,6 +55,15 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Connects for the first time.
+    pub(super) async fn open_first(server: &Server) -> Result<Self, PostgresError> {
+        let opened = Self::open(server, None).await;
+        opened.map_err(|failure| PostgresError::Failed {
+            server: Arc::clone(server.shown()),
+            why: StoreError::from(failure).to_string().into(),
+        })
+    }
+
     /// Connects. The session of an earlier connection is ended first, if it is still there: what
     /// it was doing is done by then, or will never be.
     pub(super) async fn open(server: &Server, before: Option<Backend>) -> Result<Self, Failure> {

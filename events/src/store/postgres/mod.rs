@@ -6,6 +6,8 @@
 
 mod commit;
 mod failure;
+mod import;
+mod import_steps;
 mod link;
 #[cfg(feature = "planted")]
 mod planted;
@@ -20,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
+pub use self::import::{Importer, Reached, as_kept};
 use self::{
     link::Link,
     reader::Reader,
@@ -73,24 +76,34 @@ impl PostgresStore {
     /// a log of this product, is newer than this build or damaged, and when it is missing and may
     /// not be made. Nothing is written then.
     pub async fn open(server: &Server, options: PostgresOptions) -> Result<Self, PostgresError> {
-        let database = Database::tuned(server, LOG_SCHEMA, options.connections.max(2), &READING);
-        let opened = Self::open_in(&database, options).await;
+        let PostgresOptions { log_id, clock, connections, may_create } = options;
+        let wanted = Wanted { log: log_id, may_create, import: None };
+        Self::open_wanted(server, wanted, clock, connections).await
+    }
+
+    async fn open_wanted(
+        server: &Server,
+        wanted: Wanted,
+        clock: Clock,
+        connections: u32,
+    ) -> Result<Self, PostgresError> {
+        let database = Database::tuned(server, LOG_SCHEMA, connections.max(2), &READING);
+        let opened = Self::open_in(&database, wanted, clock).await;
         if opened.is_err() {
             database.close().await;
         }
         opened
     }
 
-    async fn open_in(database: &Database, options: PostgresOptions) -> Result<Self, PostgresError> {
-        let PostgresOptions { log_id, clock, may_create, .. } = options;
+    async fn open_in(
+        database: &Database,
+        wanted: Wanted,
+        clock: Clock,
+    ) -> Result<Self, PostgresError> {
         let server = database.server().clone();
         let warnings = check_settings(database).await?;
-        let wanted = Wanted { log: log_id, may_create, import: None };
-        let Opened { log, state } = schema::open(database, wanted).await?;
-        let link = Link::open(&server, None).await.map_err(|failure| PostgresError::Failed {
-            server: Arc::clone(server.shown()),
-            why: StoreError::from(failure).to_string().into(),
-        })?;
+        let Opened { log, state, .. } = schema::open(database, wanted).await?;
+        let link = Link::open_first(&server).await?;
         let shared = Arc::new(Shared::new(log, state.head));
         let reader = Reader::new(database.clone(), Arc::clone(&shared));
         let watcher = Watcher::start(reader.clone(), Arc::clone(&shared));
@@ -130,6 +143,26 @@ impl PostgresStore {
     /// cannot be read, and says why. A database that is merely away is no such reason.
     pub async fn failed(&self) -> StoreError {
         self.shared.failed().await
+    }
+
+    /// At most `limit` lines of the ledger whose commands follow `after`, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn ledger_page(
+        &self,
+        after: Option<CommandId>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        Ok(self.reader.ledger_page(after, limit).await?)
+    }
+
+    /// Where every process manager stands, in the order of their names.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn checkpoints(&self) -> Result<Vec<(String, Position)>, StoreError> {
+        Ok(self.reader.checkpoints().await?)
     }
 
     /// Where the log ends, as the database says.
@@ -272,6 +305,10 @@ mod testing;
 #[cfg(test)]
 #[path = "open_tests.rs"]
 mod opening;
+
+#[cfg(test)]
+#[path = "import_tests.rs"]
+mod importing;
 
 #[cfg(test)]
 #[path = "rivals_tests.rs"]

@@ -1,5 +1,7 @@
 //! A group of requests as the arguments of the function `append`.
 
+use std::sync::Arc;
+
 use sqlx::{
     Postgres,
     postgres::{PgArguments, PgBindIterExt as _},
@@ -8,20 +10,22 @@ use sqlx::{
 
 use super::schema::sql;
 use crate::{
-    envelope::Instant,
+    envelope::{Instant, Recorded},
     ids::CommandId,
     store::{
-        Attempt,
+        Attempt, LedgerEntry,
         group::Group,
-        sequencer::{Admission, StreamChange},
+        sequencer::{Admission, StreamChange, StreamKey},
     },
 };
 
-type Append<'q> = QueryScalar<'q, Postgres, String, PgArguments>;
+/// A statement that answers with one value.
+pub(super) type Call<'q, T> = QueryScalar<'q, Postgres, T, PgArguments>;
+type Append<'q> = Call<'q, String>;
 
 const APPEND: &str = "select append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
     $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, \
-    $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49)";
+    $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)";
 
 /// The call that writes an admission, unless one of the `unknown` commands is in the ledger.
 pub(super) fn append<'q>(
@@ -33,8 +37,8 @@ pub(super) fn append<'q>(
         sqlx::query_scalar(APPEND).bind(unknown.iter().map(|command| command.0).bind_iter());
     let query = head(query, admission);
     let query = streams(query, admission);
-    let query = events(query, admission);
-    let query = ledger(query, admission);
+    let query = events(query, &admission.events);
+    let query = ledger(query, &admission.ledger);
     let query = attempts(query, &group.attempts);
     checkpoints(query, group)
 }
@@ -66,35 +70,45 @@ fn streams<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
         .bind(longer().map(version).bind_iter())
 }
 
-fn events<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
-    let recorded = || admission.events.iter().map(|(_, recorded)| &**recorded);
-    let events = || recorded().map(|recorded| &recorded.event);
-    let causes = || events().map(|event| &event.cause);
+/// Events with the keys of their streams: everything but their positions.
+pub(super) fn events<'q, T>(
+    query: Call<'q, T>,
+    events: &'q [(StreamKey, Arc<Recorded>)],
+) -> Call<'q, T> {
+    let keys = events.iter().map(|(key, _)| sql(key.0));
+    let recorded = || events.iter().map(|(_, recorded)| &**recorded);
+    let contents = || recorded().map(|recorded| &recorded.event);
+    let causes = || contents().map(|event| &event.cause);
     query
-        .bind(admission.events.iter().map(|(key, _)| sql(key.0)).bind_iter())
+        .bind(keys.bind_iter())
         .bind(recorded().map(|recorded| sql(recorded.version.0)).bind_iter())
-        .bind(events().map(|event| event.effective_at.map(Instant::micros)).bind_iter())
-        .bind(events().map(|event| i32::from(event.event_type.version)).bind_iter())
-        .bind(events().map(|event| event.event_id.0).bind_iter())
+        .bind(recorded().map(|recorded| recorded.recorded_at.micros()).bind_iter())
+        .bind(contents().map(|event| event.effective_at.map(Instant::micros)).bind_iter())
+        .bind(contents().map(|event| i32::from(event.event_type.version)).bind_iter())
+        .bind(contents().map(|event| event.event_id.0).bind_iter())
         .bind(causes().map(|cause| cause.actor.id).bind_iter())
         .bind(causes().map(|cause| cause.on_behalf_of).bind_iter())
         .bind(causes().map(|cause| cause.command_id.0).bind_iter())
         .bind(causes().map(|cause| cause.causation_id).bind_iter())
         .bind(causes().map(|cause| cause.correlation_id).bind_iter())
-        .bind(events().map(|event| &*event.event_type.name).bind_iter())
+        .bind(contents().map(|event| &*event.event_type.name).bind_iter())
         .bind(causes().map(|cause| cause.actor.kind.name()).bind_iter())
         .bind(causes().map(|cause| cause.channel.name()).bind_iter())
-        .bind(events().map(|event| &event.payload_sha256[..]).bind_iter())
+        .bind(contents().map(|event| &event.payload_sha256[..]).bind_iter())
         .bind(recorded().map(|recorded| &recorded.leaf.0[..]).bind_iter())
-        .bind(events().map(|event| &event.payload[..]).bind_iter())
+        .bind(contents().map(|event| &event.payload[..]).bind_iter())
 }
 
-fn ledger<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
-    let entries = || admission.ledger.iter().map(|(_, entry)| entry);
+/// Lines of the ledger with the keys of their streams.
+pub(super) fn ledger<'q, T>(
+    query: Call<'q, T>,
+    ledger: &'q [(StreamKey, LedgerEntry)],
+) -> Call<'q, T> {
+    let entries = || ledger.iter().map(|(_, entry)| entry);
     let receipts = || entries().map(|entry| entry.receipt);
     query
         .bind(entries().map(|entry| entry.command_id.0).bind_iter())
-        .bind(admission.ledger.iter().map(|(key, _)| sql(key.0)).bind_iter())
+        .bind(ledger.iter().map(|(key, _)| sql(key.0)).bind_iter())
         .bind(receipts().map(|receipt| sql(receipt.version.0)).bind_iter())
         .bind(receipts().map(|receipt| receipt.position.sql()).bind_iter())
         .bind(
@@ -105,7 +119,8 @@ fn ledger<'q>(query: Append<'q>, admission: &'q Admission) -> Append<'q> {
         .bind(entries().map(|entry| &entry.fingerprint.0[..]).bind_iter())
 }
 
-fn attempts<'q>(query: Append<'q>, attempts: &'q [Attempt]) -> Append<'q> {
+/// Refused commands, in the order of their numbers.
+pub(super) fn attempts<'q, T>(query: Call<'q, T>, attempts: &'q [Attempt]) -> Call<'q, T> {
     let all = || attempts.iter();
     query
         .bind(all().map(|attempt| attempt.at.micros()).bind_iter())
@@ -125,6 +140,6 @@ fn checkpoints<'q>(query: Append<'q>, group: &'q Group) -> Append<'q> {
 }
 
 /// PostgreSQL has no text with a zero in it. One refused command must not fail its neighbours.
-fn storable(text: &str) -> String {
+pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -133,6 +133,27 @@ impl Reader {
         Ok(commands.iter().map(|command| found.get(command).copied()).collect())
     }
 
+    /// At most `limit` lines of the ledger whose commands follow `after`.
+    pub(super) async fn ledger_page(
+        &self,
+        after: Option<CommandId>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>, Failure> {
+        let query = sqlx::query(concat!(
+            ledger_columns!(),
+            " where $1 is null or c.command_id > $1 order by c.command_id limit $2"
+        ));
+        let query = query.bind(after.map(|command| command.0)).bind(sql(limit as u64));
+        self.rows(query).await?.iter().map(rows::ledger_entry).collect()
+    }
+
+    /// Where every process manager stands.
+    pub(super) async fn checkpoints(&self) -> Result<Vec<(String, Position)>, Failure> {
+        let query = sqlx::query("select name, position from process_checkpoints order by name");
+        let row = |row: &PgRow| Ok((row.try_get(0)?, Position::from_sql(row.try_get(1)?)));
+        self.rows(query).await?.iter().map(row).collect()
+    }
+
     /// At most `limit` attempts after number `after`.
     pub(super) async fn attempts(
         &self,

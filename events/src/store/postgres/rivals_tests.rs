@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     PostgresStore,
-    testing::{append, assert_whole, open, put, whole_log},
+    testing::{append, assert_whole, meddle, open, put, session, whole_log},
 };
 use crate::{
     envelope::{Position, Version},
@@ -134,6 +134,54 @@ async fn what_a_store_remembers_is_not_held_against_what_the_other_wrote() {
     assert!(matches!(reused, Err(AppendError::CommandReused)), "{reused:?}");
     assert_eq!(assert_whole(left).await.len(), 6);
     shut_down(stores).await;
+}
+
+/// Lets `append` lose as many races as `races` has rows, and writes down of every other call
+/// whether its transaction had locked something before.
+const LOSING: &str = "
+    create table races (n serial primary key);
+    create table calls (was_locked boolean not null);
+    do $do$ declare types text; names text; begin
+        select pg_get_function_identity_arguments(oid), array_to_string(proargnames, ', ')
+            into types, names from pg_proc where proname = 'append';
+        alter function append rename to append_really;
+        execute format('create function append(%s) returns text language plpgsql as $f$ begin
+            delete from races where n = (select min(n) from races);
+            if found then
+                update log_head set turn = turn + 1;
+                return ''stale'';
+            end if;
+            insert into calls select pg_current_xact_id_if_assigned() is not null;
+            return append_really(%s);
+        end $f$', types, names);
+    end $do$";
+
+#[tokio::test]
+async fn who_keeps_losing_the_race_locks_the_head() {
+    let Some(test) = TestDatabase::new("who_keeps_losing_the_race") else { return };
+    let store = open(&test.server()).await.unwrap();
+    meddle(&test.server(), LOSING).await;
+    let mut watcher = session(&test.server()).await;
+    for (n, races) in [(1, 0), (2, 1), (3, 2), (4, 3), (5, 0)] {
+        let lost = format!("insert into races select generate_series(1, {races})");
+        meddle(&test.server(), &lost).await;
+        assert_eq!(good(put(&store, n).await).receipt().position, Position(2 * n));
+        let left: i64 =
+            sqlx::query_scalar("select count(*) from races").fetch_one(&mut watcher).await.unwrap();
+        assert_eq!(left, 0);
+        let repeated = good(put(&store, n).await);
+        assert!(matches!(repeated, Appended::AlreadyStored(_)), "{repeated:?}");
+    }
+    let locked: Vec<bool> =
+        sqlx::query_scalar("select was_locked from calls").fetch_all(&mut watcher).await.unwrap();
+    // Each stored command, and each repeat, which is first taken for new.
+    assert_eq!(locked.iter().filter(|locked| **locked).count(), 1, "{locked:?}");
+    meddle(&test.server(), "insert into races select generate_series(1, 3)").await;
+    let answers = store.append(vec![says(9, 1, 7), says(10, 1, 2)]).await;
+    assert!(matches!(answers[0], Err(AppendError::Conflict { actual: Version(2) })), "{answers:?}");
+    assert_eq!(good(answers[1].clone()).receipt().position, Position(11));
+    assert_eq!(assert_whole(&store).await.len(), 11);
+    store.shutdown().await;
 }
 
 #[tokio::test]

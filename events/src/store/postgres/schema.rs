@@ -26,6 +26,8 @@ const OWNED: Owned = Owned {
 
 /// The line of `meta` that is there while a history is being copied into the log.
 pub(super) const IMPORT: &str = "import";
+/// The line of `meta` that is there once that is done.
+pub(super) const IMPORTED: &str = "imported";
 
 /// Which log is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,8 @@ pub(super) struct Wanted {
     pub(super) log: LogId,
     /// Whether it may be made.
     pub(super) may_create: bool,
-    /// The migration that copies a history into it.
+    /// Given where a history of that log is to be copied into it: the id of the copy, if it is begun
+    /// now. One that was begun goes on, whatever its id.
     pub(super) import: Option<Uuid>,
 }
 
@@ -43,10 +46,30 @@ pub(super) struct Wanted {
 pub(super) struct Opened {
     pub(super) log: LogId,
     pub(super) state: LogState,
+    /// The copy that it is or was made by.
+    pub(super) import: Option<Import>,
+}
+
+/// How far the copy of a history is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Import {
+    Begun(Uuid),
+    Done(Uuid),
 }
 
 /// Opens the log, or makes it. Nothing is written when it is refused.
 pub(super) async fn open(database: &Database, wanted: Wanted) -> Result<Opened, PostgresError> {
+    match find(database, wanted).await? {
+        Some(opened) => Ok(opened),
+        None => Err(database.server().refused("there is no event log in this database")),
+    }
+}
+
+/// Opens the log, or makes it where that is allowed; none where there is none.
+pub(super) async fn find(
+    database: &Database,
+    wanted: Wanted,
+) -> Result<Option<Opened>, PostgresError> {
     let server = database.server();
     let opened = database
         .transaction("begin isolation level read committed", move |connection| {
@@ -63,7 +86,7 @@ pub(super) async fn open(database: &Database, wanted: Wanted) -> Result<Opened, 
 async fn find_or_make(
     connection: &mut PgConnection,
     wanted: Wanted,
-) -> Result<Result<Opened, Arc<str>>, sqlx::Error> {
+) -> Result<Result<Option<Opened>, Arc<str>>, sqlx::Error> {
     match OWNED.find(connection).await? {
         Err(refusal) => return Ok(Err(refusal)),
         Ok(Found::Ours) => {}
@@ -74,33 +97,32 @@ async fn find_or_make(
             #[cfg(feature = "planted")]
             super::planted::prepare(connection).await?;
         }
-        Ok(Found::Nothing) => return Ok(Err("there is no event log in this database".into())),
+        Ok(Found::Nothing) => return Ok(Ok(None)),
     }
-    let log = match OWNED.meta(connection).await? {
-        Ok(meta) => import_refusal(&meta, wanted.import).map_or_else(|| meta.log(), Err),
-        Err(refusal) => Err(refusal),
-    };
-    let log = match log {
-        Ok(log) => log,
+    let meta = OWNED.meta(connection).await?;
+    let (log, import) = match meta.and_then(|meta| recognise(&meta, wanted)) {
+        Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let state = state(connection).await?;
     if ends(connection).await? != (state.head.position.0, state.streams, state.attempts) {
         return Ok(Err("its event log is damaged: its head is not where its tables end".into()));
     }
-    Ok(Ok(Opened { log, state }))
+    Ok(Ok(Some(Opened { log, state, import })))
 }
 
-/// Into a log that is being copied only that copy writes, and a copy writes only there.
-fn import_refusal(meta: &Meta, wanted: Option<Uuid>) -> Option<Arc<str>> {
-    let begun = meta.get(IMPORT);
-    match (begun, wanted) {
-        (None, None) => None,
-        (Some(begun), Some(wanted)) if begun == wanted.to_string() => None,
-        (Some(_), None) => {
-            Some("a history is being copied into its event log: finish that first".into())
+/// Into a log that is being copied only the copy writes, and a copy writes only there.
+fn recognise(meta: &Meta, wanted: Wanted) -> Result<(LogId, Option<Import>), Arc<str>> {
+    let log = meta.log()?;
+    let id = |name| meta.get(name).and_then(|id| id.parse().ok());
+    let import = id(IMPORT).map(Import::Begun).or_else(|| id(IMPORTED).map(Import::Done));
+    match (import, wanted.import) {
+        (Some(Import::Begun(_)), None) => {
+            Err("a history is being copied into its event log: finish that first".into())
         }
-        (_, Some(_)) => Some("its event log was not begun by this copy of a history".into()),
+        (_, Some(_)) if log != wanted.log => Err("it holds another event log".into()),
+        (None, Some(_)) => Err("its event log was not begun by a copy of that history".into()),
+        (_, None) | (Some(_), Some(_)) => Ok((log, import)),
     }
 }
 

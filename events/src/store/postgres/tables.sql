@@ -83,8 +83,8 @@ create function append(
     after_streams bigint, after_attempts bigint, after_turn bigint,
     new_keys bigint[], new_versions bigint[], new_ids uuid[], new_categories text[],
     longer_keys bigint[], longer_versions bigint[],
-    e_streams bigint[], e_versions bigint[], e_effective_ats bigint[], e_schema_versions integer[],
-    e_ids uuid[], e_actor_ids uuid[], e_on_behalf_ofs uuid[], e_command_ids uuid[],
+    e_streams bigint[], e_versions bigint[], e_recorded_ats bigint[], e_effective_ats bigint[],
+    e_schema_versions integer[], e_ids uuid[], e_actor_ids uuid[], e_on_behalf_ofs uuid[], e_command_ids uuid[],
     e_causation_ids uuid[], e_correlation_ids uuid[],
     e_types text[], e_actor_kinds text[], e_channels text[],
     e_payload_hashes bytea[], e_leaves bytea[], e_payloads bytea[],
@@ -122,14 +122,14 @@ begin
     insert into events (position, stream_key, version, recorded_at, effective_at, schema_version,
             event_id, actor_id, on_behalf_of, command_id, causation_id, correlation_id,
             type, actor_kind, channel, payload_sha256, leaf, payload)
-        select before_position + nth, stream_key, version, after_recorded_at, effective_at,
+        select before_position + nth, stream_key, version, recorded_at, effective_at,
             schema_version, event_id, actor_id, on_behalf_of, command_id, causation_id,
             correlation_id, type, actor_kind, channel, payload_sha256, leaf, payload
-        from unnest(e_streams, e_versions, e_effective_ats, e_schema_versions, e_ids, e_actor_ids,
-            e_on_behalf_ofs, e_command_ids, e_causation_ids, e_correlation_ids, e_types,
+        from unnest(e_streams, e_versions, e_recorded_ats, e_effective_ats, e_schema_versions,
+            e_ids, e_actor_ids, e_on_behalf_ofs, e_command_ids, e_causation_ids, e_correlation_ids, e_types,
             e_actor_kinds, e_channels, e_payload_hashes, e_leaves, e_payloads)
-            with ordinality as e (stream_key, version, effective_at, schema_version, event_id,
-            actor_id, on_behalf_of, command_id, causation_id, correlation_id, type, actor_kind,
+            with ordinality as e (stream_key, version, recorded_at, effective_at, schema_version,
+            event_id, actor_id, on_behalf_of, command_id, causation_id, correlation_id, type, actor_kind,
             channel, payload_sha256, leaf, payload, nth);
     insert into commands (command_id, stream_key, version, position, events, actor_id, actor_kind,
             fingerprint)

@@ -143,6 +143,38 @@ impl SqliteStore {
         answered.await.map_err(|_| BackupError::Interrupted)?
     }
 
+    /// At most `limit` lines of the ledger whose command ids follow `after`, in the order of the
+    /// ids: to be carried to another store.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn ledger_page(
+        &self,
+        after: Option<CommandId>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        self.shared.intact()?;
+        self.readers.run(move |reader| reader.ledger_page(after, limit)).await
+    }
+
+    /// Where every process manager stands: to be carried to another store.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn checkpoints(&self) -> Result<Vec<(String, Position)>, StoreError> {
+        self.shared.intact()?;
+        self.readers.run(|reader| reader.checkpoints()).await
+    }
+
+    /// How many commands are in the ledger, and how many in the attempt log.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn counts(&self) -> Result<(u64, u64), StoreError> {
+        self.shared.intact()?;
+        self.readers.run(|reader| reader.counts()).await
+    }
+
     /// How large the files are.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use super::{
     failure::Failure,
-    rows::{self, LEDGER_BY_COMMAND, STREAM_BY_KEY, StreamNames, event_columns},
-    schema::{OpenError, connect_reader, sql},
+    rows::{self, STREAM_BY_KEY, StreamNames, event_columns, ledger_columns},
+    schema::{OpenError, connect_reader, number, sql},
 };
 use crate::{
     envelope::{Instant, Position, Recorded, Version},
@@ -92,6 +92,9 @@ pub(super) struct Reader<'c> {
     stream: Statement<'c>,
     stream_by_key: Statement<'c>,
     ledger: Statement<'c>,
+    ledger_page: Statement<'c>,
+    checkpoints: Statement<'c>,
+    counts: Statement<'c>,
     attempts: Statement<'c>,
     checkpoint: Statement<'c>,
     recorded_at: Statement<'c>,
@@ -114,7 +117,16 @@ impl<'c> Reader<'c> {
                  and version > ?3 and position <= ?4 order by version limit ?5"
             ))?,
             stream_by_key: connection.prepare(STREAM_BY_KEY)?,
-            ledger: connection.prepare(LEDGER_BY_COMMAND)?,
+            ledger: connection.prepare(concat!(ledger_columns!(), " where c.command_id = ?1"))?,
+            ledger_page: connection.prepare(concat!(
+                ledger_columns!(),
+                " where c.command_id > ?1 order by c.command_id limit ?2"
+            ))?,
+            checkpoints: connection
+                .prepare("select name, position from process_checkpoints order by name")?,
+            counts: connection.prepare(
+                "select (select count(*) from commands), (select count(*) from attempts)",
+            )?,
             attempts: connection.prepare(
                 "select number, at, actor_kind, actor_id, command_id, command, category, \
                  stream_id, code from attempts where number > ?1 order by number limit ?2",
@@ -171,6 +183,37 @@ impl<'c> Reader<'c> {
             entries.push(rows.next()?.map(rows::ledger_entry).transpose()?);
         }
         Ok(entries)
+    }
+
+    /// At most `limit` lines of the ledger whose command ids follow `after`.
+    pub(super) fn ledger_page(
+        &mut self,
+        after: Option<CommandId>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>, Failure> {
+        // No id is shorter than none.
+        let after = after.as_ref().map_or(&[][..], |after| &after.0.as_bytes()[..]);
+        let mut rows = self.ledger_page.query((after, sql(limit as u64)))?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            entries.push(rows::ledger_entry(row)?);
+        }
+        Ok(entries)
+    }
+
+    /// Where every process manager stands.
+    pub(super) fn checkpoints(&mut self) -> Result<Vec<(String, Position)>, Failure> {
+        let mut rows = self.checkpoints.query([])?;
+        let mut checkpoints = Vec::new();
+        while let Some(row) = rows.next()? {
+            checkpoints.push((row.get(0)?, Position::from_sql(row.get(1)?)));
+        }
+        Ok(checkpoints)
+    }
+
+    /// How many commands are in the ledger, and how many in the attempt log.
+    pub(super) fn counts(&mut self) -> Result<(u64, u64), Failure> {
+        Ok(self.counts.query_row([], |row| Ok((number(row, 0)?, number(row, 1)?)))?)
     }
 
     /// At most `limit` attempts after number `after`.

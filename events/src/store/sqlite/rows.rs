@@ -26,9 +26,14 @@ macro_rules! event_columns {
 pub(super) use event_columns;
 
 /// The columns of [`ledger_entry`], in order, and where they come from.
-pub(super) const LEDGER_BY_COMMAND: &str = "select c.command_id, c.fingerprint, c.actor_kind, \
-     c.actor_id, s.category, s.id, c.version, c.position, c.events \
-     from commands c join streams s on s.stream_key = c.stream_key where c.command_id = ?1";
+macro_rules! ledger_columns {
+    () => {
+        "select c.command_id, c.fingerprint, c.actor_kind, c.actor_id, s.category, s.id, \
+         c.version, c.position, c.events \
+         from commands c join streams s on s.stream_key = c.stream_key"
+    };
+}
+pub(super) use ledger_columns;
 
 /// The name of a stream.
 pub(super) const STREAM_BY_KEY: &str = "select category, id from streams where stream_key = ?1";
@@ -86,7 +91,7 @@ pub(super) fn event(
     })
 }
 
-/// A line of the ledger: [`LEDGER_BY_COMMAND`].
+/// A line of the ledger: [`ledger_columns`].
 pub(super) fn ledger_entry(row: &Row<'_>) -> Result<LedgerEntry, Failure> {
     Ok(LedgerEntry {
         command_id: CommandId(uuid(row, 0)?),

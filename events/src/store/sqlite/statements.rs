@@ -4,7 +4,7 @@ use rusqlite::{Connection, Statement, params};
 
 use super::{
     failure::Failure,
-    rows::{self, LEDGER_BY_COMMAND},
+    rows,
     schema::{READ_STATE, sql, state_of},
 };
 use crate::{
@@ -50,7 +50,7 @@ impl<'c> Statements<'c> {
             find_stream: prepare(
                 "select stream_key, version from streams where id = ?1 and category = ?2",
             )?,
-            find_command: prepare(LEDGER_BY_COMMAND)?,
+            find_command: prepare(concat!(rows::ledger_columns!(), " where c.command_id = ?1"))?,
             new_stream: prepare("insert into streams values (?1, ?2, ?3, ?4)")?,
             longer_stream: prepare("update streams set version = ?2 where stream_key = ?1")?,
             event: prepare(concat!(
