@@ -1,10 +1,14 @@
 //! What has to be so after each fault.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
 
 use events::bus::nemesis::Dice;
 use serde_json::json;
-use tests::{Cluster, Http, annals, until};
+use tests::{Cluster, Http, binary, until};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -16,6 +20,9 @@ use crate::{history::History, load::Sent};
 
 /// How soon after the last fault nothing may lag any more.
 pub(super) const CAUGHT_UP: Duration = Duration::from_secs(10);
+
+/// How long a replay of what a test wrote may take.
+const REPLAYED: Duration = Duration::from_secs(60);
 
 /// An account and an opportunity that everybody knows.
 #[derive(Clone, Copy)]
@@ -129,13 +136,30 @@ impl Known {
     pub(super) async fn replay_is_equal(&mut self, cluster: &Cluster) {
         let url = cluster.projections[active(cluster).await].url();
         let token = cluster.secrets().join("token").display().to_string();
-        let output = annals(&["replay", "--url", &url, "--token-file", &token]);
+        let output = in_time(&["replay", "--url", &url, "--token-file", &token]).await;
         let said = String::from_utf8_lossy(&output.stdout);
         let failed = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}{failed}");
         assert!(said.contains("equal") && !said.contains("different"), "{said}");
         self.replays += 1;
     }
+}
+
+/// Runs an operator's command that has to end.
+async fn in_time(arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let since = Instant::now();
+    while child.try_wait().expect("its state").is_none() {
+        if since.elapsed() > REPLAYED {
+            child.kill().expect("it can be killed");
+            child.wait().expect("it ends");
+            panic!("{arguments:?} does not end");
+        }
+        tokio::task::yield_now().await;
+    }
+    child.wait_with_output().expect("what it said")
 }
 
 /// No process ends because another, or a server, was away.

@@ -16,7 +16,7 @@ const BUDGET: u64 = 12;
 async fn is_caught(mistake: &'static str, faults: &'static [Fault], words: &[&str]) {
     let _turn = TURN.lock().await;
     let seed = Dice::new(u64::try_from(mistake.len()).unwrap()).roll(1_000_000);
-    let plan = Plan { seed, faults, rounds: BUDGET, replay_every: 1, planted: Some(mistake) };
+    let plan = Plan { seed, faults, rounds: BUDGET, replay_every: 4, planted: Some(mistake) };
     let runtime = Handle::current();
     let checking = tokio::task::spawn_blocking(move || runtime.block_on(run(plan)));
     let Err(failed) = checking.await else {
@@ -30,8 +30,10 @@ async fn is_caught(mistake: &'static str, faults: &'static [Fault], words: &[&st
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_acknowledges_before_the_commit_is_caught() {
-    let faults = &[Fault::KillCommandService, Fault::KillPostgres, Fault::EndSessions];
-    is_caught("acknowledge-before-commit", faults, &["went backwards", "is lost", "missing"]).await;
+    let faults = &[Fault::KillPostgres, Fault::KillCommandService];
+    // It is lost, or another process does not see yet what was acknowledged.
+    let words = &["is lost", "went backwards", "was told", "record.not_found", "at_least.unknown"];
+    is_caught("acknowledge-before-commit", faults, words).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +45,8 @@ async fn who_moves_the_checkpoint_apart_from_the_rows_is_caught() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_takes_the_sequence_of_the_stream_for_the_position_is_caught() {
     let faults = &[Fault::PurgeStream, Fault::DeleteStream, Fault::DeleteFolder];
-    is_caught("sequence-as-position", faults, &["lag behind", "different"]).await;
+    let words = &["lag behind", "different", "does not end"];
+    is_caught("sequence-as-position", faults, words).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -171,10 +171,11 @@ pub(super) async fn caught_up(cluster: &Cluster, patience: Duration) -> String {
     let mut states = Vec::new();
     let waiting = async {
         loop {
-            states.clear();
+            let mut seen = Vec::new();
             for query in &cluster.queries {
-                states.push(query.ready().await);
+                seen.push(query.ready().await);
             }
+            states = seen;
             let is_there = |state: &Value| {
                 state["ready"] == true && state["read_side"]["position"] == state["log"]["head"]
             };

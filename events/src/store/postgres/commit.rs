@@ -65,7 +65,7 @@ impl Commit<'_> {
             };
             match status {
                 #[cfg(feature = "planted")]
-                Status::Stored if super::planted::is_early() => {
+                Status::Stored if super::planted::is_early(self.sent.as_ref()) => {
                     return Ok(super::planted::answers(self.sent.as_ref()));
                 }
                 Status::Stored => {

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// How long after the rows the checkpoint follows.
-const LATE: Duration = Duration::from_millis(5);
+const LATE: Duration = Duration::from_millis(20);
 
 /// Commits the rows, and then the checkpoint.
 pub(super) async fn commit(
