@@ -6,5 +6,7 @@
 mod consistency;
 // Starts that have to be refused.
 mod startup;
+// The network between two of them breaks, loudly or silently, and heals.
+mod network;
 // What is standing by takes over; what is away shows.
 mod roles;
