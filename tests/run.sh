@@ -50,6 +50,7 @@ need_postgres
 need nats-server nats-server # tests that break it start their own
 need setpriv util-linux      # PostgreSQL does not run as root
 need ip iproute2             # faults between processes cut networks of their own
+need nft nftables            # and this is what cuts them
 
 data="${ANNALS_DATA:-../shared/data}"
 if [ -d "$data" ]; then

@@ -6,6 +6,8 @@
 mod consistency;
 // Starts that have to be refused.
 mod startup;
+// The network between two of them breaks, loudly or silently, and heals.
+mod network;
 // What is standing by takes over; what is away shows.
 mod roles;
 // The real sales list, figure by figure: the comparison is the one of the product in one process.

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     http::Http,
+    network::{Network, Place},
     process::{binary, planted_binary, signal},
     servers::{PostgresServer, free_port},
 };
@@ -26,6 +28,8 @@ pub struct Role {
     child: Option<Child>,
     /// The mistake that is compiled into it, if one is.
     planted: Option<&'static str>,
+    /// Where it runs, if not beside the test.
+    place: Option<Place>,
 }
 
 impl Role {
@@ -41,6 +45,7 @@ impl Role {
             log,
             child: None,
             planted: None,
+            place: None,
         }
     }
 
@@ -88,14 +93,18 @@ impl Role {
     pub fn start(&mut self) {
         self.kill();
         let log = File::options().create(true).append(true).open(&self.log).expect("a log file");
-        let mut command = Command::new(match self.planted {
+        let program = match self.planted {
             None => binary(),
             Some(_) => planted_binary(),
-        });
+        };
+        let mut command = match &self.place {
+            Some(place) => place.command(program),
+            None => Command::new(program),
+        };
         command.args(self.planted.map(|mistake| format!("--planted={mistake}")));
         let mut child = command
             .args([self.name, "--log-level", "info", "--listen"])
-            .arg(format!("127.0.0.1:{}", self.port))
+            .arg(self.address())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -109,9 +118,14 @@ impl Role {
         assert!(first.contains(" serves "), "{} did not start: {}", self.name, self.log_text());
     }
 
+    fn address(&self) -> String {
+        let host = self.place.as_ref().map_or(Ipv4Addr::LOCALHOST, Place::address);
+        format!("{host}:{}", self.port)
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address())
     }
 
     /// Sends it a signal.
@@ -207,8 +221,8 @@ impl Cluster {
                 .map(|number| {
                     let log = folder.path().join(format!("{name}-{number}.log"));
                     let environment = environment.clone();
-                    let mut role =
-                        Role { name, port: free_port(), environment, log, child: None, planted };
+                    let (port, child, place) = (free_port(), None, None);
+                    let mut role = Role { name, port, environment, log, child, planted, place };
                     role.start();
                     role
                 })
@@ -217,6 +231,45 @@ impl Cluster {
         let commands = roles("command-service", shape.commands);
         let projections = roles("projection-service", shape.projections);
         let queries = roles("query-api", shape.queries);
+        Self { commands, projections, queries, nats, postgres, folder }
+    }
+
+    /// Starts servers, and one of each service in the place of the network that bears its name.
+    ///
+    /// # Panics
+    /// When one of them does not start.
+    pub fn start_apart(network: &Network) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let access = folder.path().join("access.conf");
+        let allowed = ["127.0.0.1/32".to_owned(), network.subnet()]
+            .map(|from| format!("host all all {from} scram-sha-256\n"));
+        fs::write(&access, allowed.concat()).expect("the file can be written");
+        let host = network.host();
+        let options = [
+            "-c".to_owned(),
+            format!("listen_addresses=127.0.0.1,{host}"),
+            "-c".to_owned(),
+            format!("hba_file={}", access.display()),
+        ];
+        let postgres = PostgresServer::start_with(folder.path(), &options);
+        let nats = NatsServer::start_at("cluster", &folder.path().join("nats"), host, "");
+        let nats = nats.expect("tests/run.sh installs nats-server");
+        let url = postgres.url().replace("@127.0.0.1:", &format!("@{host}:"));
+        let mut environment = environment(folder.path(), &url);
+        environment.push(("ANNALS_NATS", nats.url()));
+        environment.push(("ANNALS_TRUST_NETWORK", "true".to_owned()));
+        environment.push(("ANNALS_BEHIND_PROXY", "true".to_owned()));
+        let role = |name: &'static str| {
+            let (environment, place) = (environment.clone(), Some(network.place(name)));
+            let log = folder.path().join(format!("{name}.log"));
+            let (port, child, planted) = (free_port(), None, None);
+            let mut role = Role { name, port, environment, log, child, planted, place };
+            role.start();
+            vec![role]
+        };
+        let commands = role("command-service");
+        let projections = role("projection-service");
+        let queries = role("query-api");
         Self { commands, projections, queries, nats, postgres, folder }
     }
 

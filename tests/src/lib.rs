@@ -7,12 +7,14 @@ mod process;
 mod records;
 mod dice;
 mod servers;
+mod network;
 mod cluster;
 
 pub use annals::{Annals, Deployment};
 pub use cluster::{Cluster, Role, Shape};
 pub use dice::Dice;
 pub use http::{Accepted, Answer, Http, encoded};
+pub use network::{Fault, Network, Place};
 pub use process::{Process, annals, binary, planted_binary, signal, until};
 pub use records::{account, brl, contact, opportunity, texts, user};
 pub use reference::{deployment, number_from, project_root, reference_data};

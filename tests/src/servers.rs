@@ -11,7 +11,7 @@ use std::{
 use crate::{process::signal, reference::project_root};
 
 /// Starts a server as `deploy/run-cluster.sh` does and stays until it has ended.
-const START: &str = "set -eu; . \"$1/deploy/servers.sh\"; need_postgres >&2; start_postgres \"$2\"; \
+const START: &str = "set -eu; . \"$1/deploy/servers.sh\"; need_postgres >&2; start_postgres \"${@:2}\"; \
                      echo \"$POSTGRES_ID $POSTGRES_URL\"; wait \"$POSTGRES_ID\"";
 
 /// A PostgreSQL server. It is ended with this; its folder is the caller's.
@@ -20,6 +20,7 @@ pub struct PostgresServer {
     server: u32,
     port: u16,
     folder: PathBuf,
+    options: Vec<String>,
     url: String,
 }
 
@@ -29,10 +30,24 @@ impl PostgresServer {
     /// # Panics
     /// When it does not start.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// Starts one with further options of the server's command line.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_with(folder: &Path, options: &[String]) -> Self {
         let (folder, url) = (folder.join("postgres"), String::new());
-        let mut server = Self { shell: None, server: 0, port: free_port(), folder, url };
+        let options = options.to_vec();
+        let mut server = Self { shell: None, server: 0, port: free_port(), folder, options, url };
         server.restart();
         server
+    }
+
+    /// Its port.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Starts it again on the same port and folder.
@@ -44,6 +59,7 @@ impl PostgresServer {
         let mut shell = Command::new("bash")
             .args(["-c", START, "bash"])
             .args([&project_root(), &self.folder])
+            .args(&self.options)
             .env("POSTGRES_PORT", self.port.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

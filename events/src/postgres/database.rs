@@ -5,7 +5,7 @@
 //! (transact-rs/sqlx#4385). HTTP callers that hang up drop futures at any point. Here every piece of
 //! work runs in a task of its own; a caller can only drop the wait for its answer.
 
-use std::{panic::AssertUnwindSafe, pin::Pin, time::Duration};
+use std::{io, panic::AssertUnwindSafe, pin::Pin, time::Duration};
 
 use futures_util::FutureExt;
 use sqlx::{
@@ -13,11 +13,19 @@ use sqlx::{
     pool::PoolConnection,
     postgres::{PgPoolOptions, Postgres},
 };
+use tokio::time::timeout;
 
 use super::{PostgresError, Server};
 
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a piece of work may take where nothing else is said. A wire that was cut without a word
+/// never answers, and the system takes a quarter of an hour to say so.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a connection that was idle may take to show that it is alive.
+const ALIVE: Duration = Duration::from_secs(1);
 
 /// How long a connection is trusted without having been used.
 const IDLE: Duration = Duration::from_millis(500);
@@ -30,6 +38,7 @@ pub type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Sen
 pub struct Database {
     pool: PgPool,
     server: Server,
+    deadline: Duration,
 }
 
 impl Database {
@@ -56,13 +65,26 @@ impl Database {
             .before_acquire(|connection, since| {
                 Box::pin(async move {
                     if since.idle_for > IDLE {
-                        connection.ping().await?;
+                        within(ALIVE, connection.ping()).await?;
                     }
                     Ok(true)
                 })
             })
             .connect_lazy_with(server.options(schema).options(settings.iter().copied()));
-        Self { pool, server: server.clone() }
+        Self { pool, server: server.clone(), deadline: DEADLINE }
+    }
+
+    /// The same connections, for work that takes so long at most. What takes longer counts as cut
+    /// off: its connection is closed, and nobody knows what was done.
+    #[must_use]
+    pub const fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long a piece of work may take.
+    pub(super) const fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// The server.
@@ -85,17 +107,17 @@ impl Database {
     /// Runs some work to its end on one connection, whether or not the caller waits for it.
     ///
     /// # Errors
-    /// The database's. After an error that the database did not report itself, and after a panic,
-    /// the connection is closed: nobody knows its state.
+    /// The database's; that of a wire when the deadline passes. After an error that the database did
+    /// not report itself, and after a panic, the connection is closed: nobody knows its state.
     pub async fn run<T, F>(&self, work: F) -> Result<T, sqlx::Error>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
     {
-        let pool = self.pool.clone();
+        let (pool, deadline) = (self.pool.clone(), self.deadline);
         let running = tokio::spawn(async move {
             let mut connection = pool.acquire().await?;
-            let done = guarded(&mut connection, work).await;
+            let done = within(deadline, guarded(&mut connection, work)).await;
             if done.as_ref().is_err_and(is_unknown_state) {
                 connection.close_on_drop();
             }
@@ -114,10 +136,10 @@ impl Database {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
     {
-        let pool = self.pool.clone();
+        let (pool, deadline) = (self.pool.clone(), self.deadline);
         let running = tokio::spawn(async move {
             let mut connection = pool.acquire().await?;
-            let done = in_transaction(&mut connection, begin, work).await;
+            let done = within(deadline, in_transaction(&mut connection, begin, work)).await;
             if done.as_ref().is_err_and(is_unknown_state) {
                 connection.close_on_drop();
             }
@@ -131,9 +153,11 @@ impl Database {
         self.pool.acquire().await
     }
 
-    /// Closes every connection once its work is done.
+    /// Closes every connection once its work is done; waits no longer for one than for any work.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if timeout(self.deadline, self.pool.close()).await.is_err() {
+            tracing::warn!(server = %self.server, "a connection did not close in time");
+        }
     }
 }
 
@@ -157,6 +181,17 @@ where
             Err(error)
         }
     }
+}
+
+/// Waits for the server, but not for ever.
+pub(super) async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    timeout(deadline, work).await.unwrap_or_else(|_| {
+        let silent = "the database does not answer in time";
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silent)))
+    })
 }
 
 /// Runs some work; a panic is an error after which nobody knows the connection's state.

@@ -34,7 +34,8 @@ impl Lease {
     /// that `database` is connected to.
     #[must_use]
     pub fn new(database: Database, name: &str, holder: Uuid) -> Self {
-        Self { database, name: name.into(), holder }
+        // Who has not heard by then does not hold it.
+        Self { database: database.within(TERM), name: name.into(), holder }
     }
 
     /// Makes the table where it is missing. For who owns the schema.

@@ -74,10 +74,15 @@ impl Server {
     /// How to connect so that unqualified names are those of `schema`.
     #[must_use]
     pub fn options(&self, schema: &str) -> PgConnectOptions {
-        // A session that is left in the middle of a transaction holds nobody up for long.
+        // A session that is left in the middle of a transaction holds nobody up for long, whether its
+        // client is asleep or cut off without a word.
         self.options.clone().options([
             ("search_path", schema),
             ("idle_in_transaction_session_timeout", "60s"),
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "2"),
+            ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "12s"),
             ("lock_timeout", "5s"),
             ("timezone", "UTC"),
         ])

@@ -1,11 +1,13 @@
 //! A transaction that is kept open over several questions, owned by a task.
 
+use std::time::Duration;
+
 use sqlx::{Executor, PgConnection, Postgres, pool::PoolConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Database,
-    database::{Work, guarded, is_unknown_state},
+    database::{Work, guarded, is_unknown_state, within},
 };
 
 type Job = Box<
@@ -20,6 +22,7 @@ type Job = Box<
 #[derive(Debug)]
 pub struct Session {
     jobs: mpsc::Sender<Job>,
+    deadline: Duration,
 }
 
 impl Session {
@@ -30,14 +33,14 @@ impl Session {
     pub async fn begin(database: &Database, begin: &'static str) -> Result<Self, sqlx::Error> {
         let (jobs, wishes) = mpsc::channel(1);
         let (begun, has_begun) = oneshot::channel();
-        let database = database.clone();
+        let (database, deadline) = (database.clone(), database.deadline());
         tokio::spawn(async move {
             let opened = open(&database, begin).await;
             match opened {
                 Ok(connection) => {
                     // Whoever asked may have gone: then there are no wishes, and it ends at once.
                     begun.send(Ok(())).ok();
-                    serve(connection, wishes).await;
+                    serve(connection, wishes, deadline).await;
                 }
                 Err(error) => {
                     begun.send(Err(error)).ok();
@@ -45,22 +48,23 @@ impl Session {
             }
         });
         has_begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, deadline })
     }
 
-    /// Runs some work in the transaction.
+    /// Runs some work in the transaction, within the deadline of the database it began in.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's; that of a wire when the deadline passes.
     pub async fn run<T, F>(&self, work: F) -> Result<T, sqlx::Error>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
+        let deadline = self.deadline;
         let job: Job = Box::new(move |connection| {
             Box::pin(async move {
-                let done = guarded(connection, work).await;
+                let done = within(deadline, guarded(connection, work)).await;
                 let outcome = match &done {
                     Err(error) if is_unknown_state(error) => Err(sqlx::Error::WorkerCrashed),
                     _ => Ok(()),
@@ -80,21 +84,25 @@ async fn open(
     begin: &'static str,
 ) -> Result<PoolConnection<Postgres>, sqlx::Error> {
     let mut connection = database.acquire().await?;
-    if let Err(error) = connection.execute(begin).await {
+    if let Err(error) = within(database.deadline(), connection.execute(begin)).await {
         connection.close_on_drop();
         return Err(error);
     }
     Ok(connection)
 }
 
-async fn serve(mut connection: PoolConnection<Postgres>, mut wishes: mpsc::Receiver<Job>) {
+async fn serve(
+    mut connection: PoolConnection<Postgres>,
+    mut wishes: mpsc::Receiver<Job>,
+    deadline: Duration,
+) {
     while let Some(job) = wishes.recv().await {
         if job(&mut connection).await.is_err() {
             connection.close_on_drop();
             return;
         }
     }
-    if connection.execute("rollback").await.is_err() {
+    if within(deadline, connection.execute("rollback")).await.is_err() {
         connection.close_on_drop();
     }
 }

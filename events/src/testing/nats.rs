@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// caller's.
 pub struct NatsServer {
     child: Option<Child>,
+    host: Ipv4Addr,
     port: u16,
     folder: PathBuf,
     config: String,
@@ -40,12 +41,22 @@ impl NatsServer {
     /// When the server does not start.
     #[must_use]
     pub fn start_with(test: &str, folder: &Path, config: &str) -> Option<Self> {
+        Self::start_at(test, folder, Ipv4Addr::LOCALHOST, config)
+    }
+
+    /// Starts one that listens on another address of this machine.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    #[must_use]
+    pub fn start_at(test: &str, folder: &Path, host: Ipv4Addr, config: &str) -> Option<Self> {
         if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             skipped(test, "no nats-server is installed");
             return None;
         }
         let mut server = Self {
             child: None,
+            host,
             port: free_port(),
             folder: folder.to_owned(),
             config: config.to_owned(),
@@ -54,10 +65,16 @@ impl NatsServer {
         Some(server)
     }
 
+    /// Its port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}:{}", self.host, self.port)
     }
 
     /// The folder of its streams.
@@ -90,8 +107,8 @@ impl NatsServer {
         self.kill();
         let (file, log) = (self.folder.join("nats.conf"), self.folder.join("nats.log"));
         let text = format!(
-            "host: 127.0.0.1\nport: {}\nlog_file: {log:?}\njetstream {{ store_dir: {:?} }}\n{}\n",
-            self.port, self.folder, self.config,
+            "host: {}\nport: {}\nlog_file: {log:?}\njetstream {{ store_dir: {:?} }}\n{}\n",
+            self.host, self.port, self.folder, self.config,
         );
         fs::create_dir_all(&self.folder).expect("the folder can be made");
         fs::write(&file, text).expect("the configuration can be written");
@@ -103,7 +120,7 @@ impl NatsServer {
             .spawn();
         self.child = Some(started.expect("nats-server starts"));
         let since = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+        while TcpStream::connect((self.host, self.port)).is_err() {
             assert!(since.elapsed() < PATIENCE, "nats-server does not answer: see {log:?}");
             thread::sleep(Duration::from_millis(10));
         }

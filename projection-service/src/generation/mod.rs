@@ -27,6 +27,9 @@ use postgres_register::GRACE;
 pub(crate) use postgres_register::{PostgresRegister, prepare, unfit};
 pub(crate) use published::{Published, seen};
 
+/// How long a question to the rows may take; whoever asked it waits.
+const QUESTION: Duration = Duration::from_secs(5);
+
 /// Where read models are kept.
 #[derive(Clone, Debug)]
 pub enum Place {
@@ -48,7 +51,8 @@ pub enum Pool {
 impl Pool {
     /// To a schema.
     pub(crate) fn of_schema(server: &Server, number: u32, connections: u32) -> Self {
-        Self::Postgres(Database::new(server, &postgres::schema_of(number), connections))
+        let database = Database::new(server, &postgres::schema_of(number), connections);
+        Self::Postgres(database.within(QUESTION))
     }
 
     /// Closes every connection once the question on it is answered.

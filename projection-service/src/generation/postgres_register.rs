@@ -21,6 +21,8 @@ const FORMAT: i64 = 1;
 pub(crate) const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// One that changes the register, one that tells how it goes.
 const CONNECTIONS: u32 = 2;
+/// How long it may take to drop a generation.
+const DROP: Duration = Duration::from_mins(2);
 /// What several processes that make the register at once wait for.
 const MAKING: i64 = 0x616e_6e61_6c73_0001;
 
@@ -166,7 +168,8 @@ impl PostgresRegister {
 
     pub(crate) async fn delete(&self, gone: u32) -> Result<(), ReadStoreError> {
         let epoch = self.epoch;
-        let deleted = self.database.transaction("begin", move |connection| {
+        let patient = self.database.clone().within(DROP);
+        let deleted = patient.transaction("begin", move |connection| {
             Box::pin(async move {
                 in_charge(connection, epoch).await?;
                 let drop = format!("drop schema if exists {} cascade", schema_of(gone));

@@ -37,6 +37,8 @@ const BRISK: Duration = Duration::from_micros(2_500);
 const CALM: Duration = Duration::from_millis(100);
 /// The longest pause after the database could not be asked.
 const LONGEST: Duration = Duration::from_secs(2);
+/// How long one look may take: a row, for which everybody waits.
+const LOOK: Duration = Duration::from_secs(2);
 /// How often the log is asked where it ends.
 const HEAD: Duration = Duration::from_secs(1);
 
@@ -50,7 +52,7 @@ pub(super) struct Distant {
 
 impl Distant {
     pub(super) async fn follow(reading: Reading) -> Result<Self, PostgresError> {
-        let database = Database::new(&reading.server, READ_SCHEMA, 2);
+        let database = Database::new(&reading.server, READ_SCHEMA, 2).within(LOOK);
         match database.connect().await {
             Err(error @ PostgresError::Refused { .. }) => return Err(error),
             // It may come.

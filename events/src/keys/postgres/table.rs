@@ -1,6 +1,6 @@
 //! The schema of the keys, and its statements.
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{PgConnection, Row as _};
 use uuid::{Builder, Uuid};
@@ -38,6 +38,9 @@ const IMPORT: &str = "import";
 
 /// How many connections are kept.
 const CONNECTIONS: u32 = 4;
+
+/// How long it may take to give space free, in a table of many millions.
+const VACUUM: Duration = Duration::from_mins(10);
 
 /// Which key store is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +154,8 @@ impl KeyTable {
         });
         let deleted = deleted.await.map_err(failed)?;
         if deleted.rows_affected() > 0 {
-            let vacuumed = self.database.run(|connection| {
+            let patient = self.database.clone().within(VACUUM);
+            let vacuumed = patient.run(|connection| {
                 Box::pin(sqlx::query("vacuum (skip_locked) keys").execute(connection))
             });
             if let Err(error) = vacuumed.await {

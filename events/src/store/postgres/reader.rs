@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use quick_cache::sync::Cache;
@@ -23,11 +24,15 @@ use crate::{
 
 /// How many names of streams are remembered, at some 40 bytes each.
 const REMEMBERED_NAMES: usize = 256 * 1024;
+/// How long the head may take: one row, for which everybody waits.
+const HEAD: Duration = Duration::from_secs(4);
 
 /// The reading half of the store.
 #[derive(Clone)]
 pub(super) struct Reader {
     database: Database,
+    /// The same, for the head.
+    heads: Database,
     shared: Arc<Shared>,
     /// Which stream a key stands for: it never changes.
     names: Arc<Cache<i64, StreamName>>,
@@ -35,7 +40,8 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(database: Database, shared: Arc<Shared>) -> Self {
-        Self { database, shared, names: Arc::new(Cache::new(REMEMBERED_NAMES)) }
+        let heads = database.clone().within(HEAD);
+        Self { database, heads, shared, names: Arc::new(Cache::new(REMEMBERED_NAMES)) }
     }
 
     pub(super) const fn database(&self) -> &Database {
@@ -46,7 +52,7 @@ impl Reader {
     pub(super) async fn head(&self) -> Result<Head, Failure> {
         // Whoever showed this saw it in the database before this question was asked.
         let seen = self.shared.published().head.position;
-        let state = self.database.run(|connection| Box::pin(schema::state(connection)));
+        let state = self.heads.run(|connection| Box::pin(schema::state(connection)));
         let head = state.await?.head;
         if head.position < seen {
             let failure = Failure::Damaged(went_backwards(seen, head.position).into());

@@ -1,6 +1,6 @@
 //! The read store on PostgreSQL: one schema per generation.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use events::{
     Position,
@@ -28,6 +28,10 @@ use statements::Statements;
 
 /// One that writes, and one for each side of a comparison.
 const CONNECTIONS: u32 = 3;
+/// How long a batch may take: a replay's are large.
+const BATCH: Duration = Duration::from_secs(30);
+/// How long the indexes of a whole generation may take.
+const INDEXES: Duration = Duration::from_hours(2);
 
 /// How the sessions of a read store differ from others.
 ///
@@ -82,7 +86,7 @@ impl PostgresReadStore {
         tables: &[&'static Table],
     ) -> Result<Self, ReadStoreError> {
         let schema = schema_of(number);
-        let database = Database::tuned(server, &schema, CONNECTIONS, &SETTINGS);
+        let database = Database::tuned(server, &schema, CONNECTIONS, &SETTINGS).within(BATCH);
         let mut ddl = vec![format!("create schema if not exists {schema}")];
         ddl.extend(ddl::tables(Dialect::Postgres, tables));
         let made = database.transaction("begin", |connection| {
@@ -153,7 +157,8 @@ impl ReadStore for PostgresReadStore {
             let statements = ddl::indexes(&self.tables);
             let tables: Vec<_> = self.tables.iter().map(|table| table.name).collect();
             let turn = Arc::clone(&self.writing).lock_owned().await;
-            let made = self.database.run(move |connection| {
+            let patient = self.database.clone().within(INDEXES);
+            let made = patient.run(move |connection| {
                 Box::pin(async move {
                     let _turn = turn;
                     make_indexes(connection, statements, tables).await
