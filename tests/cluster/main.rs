@@ -1,5 +1,6 @@
 //! The three services as real processes, on a PostgreSQL and a NATS server of their own.
 
+#![expect(clippy::print_stderr, reason = "a run says what it was and what it saw")]
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it has to be")]
 
 // Two command services on one log decide as one.
