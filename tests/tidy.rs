@@ -30,8 +30,8 @@ const TOP_LEVEL: [&str; 10] = [
     "tests",
 ];
 
-/// What a build or a run leaves behind; `.gitignore` names both.
-const LEFT_BEHIND: [&str; 2] = ["target", "annals-data"];
+/// What a build or a run leaves behind; `.gitignore` names them.
+const LEFT_BEHIND: [&str; 4] = ["target", "annals-data", "annals-cluster", "annals-secrets"];
 
 const MAX_FILE_LINES: usize = 400;
 const MAX_README_LINES: usize = 250;
