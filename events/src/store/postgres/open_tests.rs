@@ -112,6 +112,27 @@ async fn a_head_that_is_not_where_the_tables_end_is_refused() {
     assert_refused(&server, options(), "its head is not where its tables end").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_opened_while_others_write_to_it() {
+    let Some(test) = TestDatabase::new("a_log_is_opened_while_others_write_to_it") else { return };
+    let writing = open(&test.server()).await.unwrap();
+    let (enough, mut told) = tokio::sync::watch::channel(false);
+    let writer = tokio::spawn(async move {
+        let mut written = 0;
+        while !*told.borrow_and_update() {
+            good(put(&writing, written).await);
+            written += 1;
+        }
+        writing.shutdown().await;
+        written
+    });
+    for _ in 0..50 {
+        open(&test.server()).await.unwrap().shutdown().await;
+    }
+    enough.send_replace(true);
+    assert!(writer.await.unwrap() > 50, "nobody wrote meanwhile");
+}
+
 #[tokio::test]
 async fn a_database_that_would_lose_what_it_acknowledged_is_refused() {
     let Some(test) = TestDatabase::new("a_database_that_would_lose_what_it_acked") else { return };

@@ -104,8 +104,8 @@ async fn find_or_make(
         Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let state = state(connection).await?;
-    if ends(connection).await? != (state.head.position.0, state.streams, state.attempts) {
+    let (state, ends) = state_and_ends(connection).await?;
+    if ends != (state.head.position.0, state.streams, state.attempts) {
         return Ok(Err("its event log is damaged: its head is not where its tables end".into()));
     }
     Ok(Ok(Some(Opened { log, state, import })))
@@ -126,12 +126,17 @@ fn recognise(meta: &Meta, wanted: Wanted) -> Result<(LogId, Option<Import>), Arc
     }
 }
 
-async fn ends(connection: &mut PgConnection) -> Result<(u64, u64, u64), sqlx::Error> {
-    let sql = "select (select coalesce(max(position), 0) from events), \
+/// What the head row says, and where the tables end. In one statement: others may be writing, and
+/// each statement sees another moment.
+async fn state_and_ends(
+    connection: &mut PgConnection,
+) -> Result<(LogState, (u64, u64, u64)), sqlx::Error> {
+    let sql = "select position, recorded_at, streams, attempts, turn, \
+                      (select coalesce(max(position), 0) from events), \
                       (select coalesce(max(stream_key), 0) from streams), \
-                      (select coalesce(max(number), 0) from attempts)";
+                      (select coalesce(max(number), 0) from attempts) from log_head";
     let row = sqlx::query(sql).fetch_one(connection).await?;
-    Ok((number(&row, 0)?, number(&row, 1)?, number(&row, 2)?))
+    Ok((state_of(&row)?, (number(&row, 5)?, number(&row, 6)?, number(&row, 7)?)))
 }
 
 /// The statement behind [`state_of`].
