@@ -97,9 +97,10 @@ pub(crate) fn get(path: &str, token: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Sends what `request` makes over `connections` connections for `seconds`; every answer must be 200.
+/// Sends what `request` makes over `connections` connections, spread evenly over the addresses, for
+/// `seconds`; every answer must be 200.
 pub(crate) async fn run(
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     connections: usize,
     seconds: f64,
     request: impl Fn(u64) -> Vec<u8> + Clone + Send + 'static,
@@ -107,7 +108,7 @@ pub(crate) async fn run(
     let mut workers = JoinSet::new();
     let started = Instant::now();
     let until = started + Duration::from_secs_f64(seconds);
-    for worker in 0..connections as u64 {
+    for (worker, address) in (0..connections as u64).zip(addresses.iter().copied().cycle()) {
         let request = request.clone();
         workers.spawn(async move {
             let mut connection = Connection::open(address).await?;

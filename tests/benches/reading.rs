@@ -1,172 +1,121 @@
 //! Questions, replays and how soon a command is visible.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
-use tests::Annals;
 use uuid::Uuid;
 
 use crate::{
+    lists,
     load::{self, Connection, MAX_MICROS, Seen, get, micros, post},
+    names::{self, LISTS, LISTS_SHOWN, REPLAY, REVENUE, REVENUE_BY_OWNER, SEEN, TIMELINE, VERIFY},
+    product::Product,
     report::Report,
-    writing::resident_mib,
 };
 
 /// How many accounts the questions are asked about, and how many deals each has.
-const ACCOUNTS: usize = 200;
+const ACCOUNTS: u128 = 200;
 const DEALS: usize = 100;
-/// How many commands are sent in one list.
-const BATCH: usize = 1_000;
+/// How long a whole replay may take.
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
-pub(crate) async fn run(
-    report: &mut Report,
-    annals: &mut Annals,
-    seconds: f64,
-) -> anyhow::Result<()> {
-    let address: SocketAddr = annals.queries_url().trim_start_matches("http://").parse()?;
-    let token = annals.token();
-    let accounts = fill(report, annals).await?;
-    visible(report, address, &token, seconds).await?;
-    questions(report, address, &token, &accounts, seconds).await?;
-    replay(report, annals).await?;
-    report.note("resident memory after the questions", format!("{} MiB", resident_mib()?));
-    Ok(())
-}
-
-/// Imports deals in lists, as an import does.
-async fn fill(report: &mut Report, annals: &Annals) -> anyhow::Result<Vec<Uuid>> {
-    let accounts: Vec<Uuid> = (0..ACCOUNTS as u128).map(|n| Uuid::from_u128(0xA000 + n)).collect();
-    // A list of their own: the commands of one list run side by side.
-    let customers: Vec<Value> = accounts
-        .iter()
-        .map(|id| item("CreateAccount", &json!({ "account_id": id, "name": format!("No {id}") })))
-        .collect();
-    let mut items = Vec::new();
-    for (account, number) in accounts.iter().flat_map(|id| (0..DEALS).map(move |n| (id, n))) {
-        items.push(item(
-            "CreateOpportunity",
-            &json!({
-                "topic": "Chairs",
-                "customer": { "type": "account", "id": account },
-                "estimated_value": { "amount": format!("{}.00", 100 + number), "currency": "BRL" },
-                "probability": "40",
-                "estimated_close_date": format!("2026-{:02}-15", 1 + number % 12),
-            }),
-        ));
-    }
+/// Imports deals in lists, as an import does; answers with the accounts they are of.
+pub(crate) async fn fill(report: &mut Report, product: &Product) -> anyhow::Result<Vec<Uuid>> {
+    let accounts: Vec<Uuid> = (0..ACCOUNTS).map(|n| Uuid::from_u128(0xA000 + n)).collect();
+    let http = product.http();
+    // Lists of their own: the commands of one list run side by side.
+    lists::send(&http, &lists::accounts(&accounts)).await?;
+    http.settled().await;
+    let deals = lists::deals(&accounts, DEALS);
     let begun = Instant::now();
-    let mut position = String::new();
-    for batch in customers.chunks(BATCH).chain(items.chunks(BATCH)) {
-        let body = Value::Array(batch.to_vec());
-        let headers = [("annals-channel", "import")];
-        let answers = annals.post("/commands", &headers, &body).await.ok();
-        for answer in answers.as_array().into_iter().flatten() {
-            anyhow::ensure!(answer["status"] == "accepted", "{answer}");
-            position = answer["position"].as_str().unwrap_or_default().to_owned();
-        }
-    }
-    let count = (customers.len() + items.len()) as f64;
-    let per_second = count / begun.elapsed().as_secs_f64();
-    report.rate("commands in lists of 1,000, durable, sealed", 1, per_second);
-    annals.see("/accounts?limit=1", &position).await;
-    let all = count / begun.elapsed().as_secs_f64();
-    report.rate("the same until all read models show it", 1, all);
+    let sent = lists::send(&http, &deals).await?;
+    http.see("/accounts?limit=1", &sent.position).await;
+    let shown = deals.len() as f64 / begun.elapsed().as_secs_f64();
+    report.load(product, LISTS, 1, &sent.seen);
+    report.rate(product, LISTS_SHOWN, shown);
     Ok(accounts)
 }
 
-fn item(name: &str, data: &Value) -> Value {
-    json!({ "type": name, "data": data })
-}
-
-/// From the acknowledgement of a command to the first answer that shows it.
-async fn visible(
+/// From the acknowledgement of a command to the first answer that shows it, one after another.
+pub(crate) async fn seen(
     report: &mut Report,
-    address: SocketAddr,
-    token: &str,
+    product: &Product,
     seconds: f64,
 ) -> anyhow::Result<()> {
-    let mut connection = Connection::open(address).await?;
+    let token = product.token();
+    let mut commands = Connection::open(product.commands()?).await?;
+    let mut questions = Connection::open(product.queries()?).await?;
+    let create = post("/commands/CreateAccount", &token, &json!({ "name": "Contoso" }).to_string());
     let mut latency = Histogram::<u64>::new_with_max(MAX_MICROS, 3)?;
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs_f64(seconds) {
-        let body = json!({ "name": "Contoso" }).to_string();
-        let create = post("/commands/CreateAccount", token, &body);
-        let (status, answer) = connection.exchange(&create).await?;
+        let (status, answer) = commands.exchange(&create).await?;
+        let acknowledged = Instant::now();
         anyhow::ensure!(status == 200, "{}", String::from_utf8_lossy(answer));
         let answer: Value = serde_json::from_slice(answer)?;
-        let acknowledged = Instant::now();
         let id = answer["record"]["id"].as_str().unwrap_or_default();
         let position = answer["position"].as_str().unwrap_or_default();
-        let ask = get(&format!("/accounts/{id}?at_least={position}"), token);
-        let (status, answer) = connection.exchange(&ask).await?;
+        let ask = get(&format!("/accounts/{id}?at_least={position}"), &token);
+        let (status, answer) = questions.exchange(&ask).await?;
         anyhow::ensure!(status == 200, "{}", String::from_utf8_lossy(answer));
         latency.saturating_record(micros(acknowledged));
     }
     let per_second = latency.len() as f64 / started.elapsed().as_secs_f64();
-    report.load("from acknowledged to seen over HTTP", 1, &Seen { per_second, latency });
+    report.load(product, SEEN, 1, &Seen { per_second, latency });
     Ok(())
 }
 
-async fn questions(
+/// Questions about now and about half-way back, one after another.
+pub(crate) async fn questions(
     report: &mut Report,
-    address: SocketAddr,
-    token: &str,
+    product: &Product,
     accounts: &[Uuid],
     seconds: f64,
 ) -> anyhow::Result<()> {
     let now = [
-        ("timeline page of an account", "/accounts/{id}/timeline?limit=50"),
-        ("expected revenue of an account", "/accounts/{id}/expected-revenue"),
-        ("expected revenue by owner, 20,000 deals", "/expected-revenue?by=owner"),
+        (TIMELINE, "/accounts/{id}/timeline?limit=50"),
+        (REVENUE, "/accounts/{id}/expected-revenue?"),
+        (REVENUE_BY_OWNER, "/expected-revenue?by=owner"),
     ];
-    let head = head(address, token).await?;
-    for (name, path) in now {
-        let separator = if path.contains('?') { '&' } else { '?' };
-        let as_of = format!("{path}{separator}as_of={}", head / 2);
-        for (name, path) in [(name.to_owned(), path.to_owned()), (format!("{name}, as of"), as_of)]
+    let (address, token) = (product.queries()?, product.token());
+    let head: u64 = product.http().settled().await.parse()?;
+    for (workload, path) in now {
+        let then = format!("{path}&as_of={}", head / 2);
+        for (workload, path) in
+            [(workload.to_owned(), path.to_owned()), (names::as_of(workload), then)]
         {
-            let (token, accounts) = (token.to_owned(), accounts.to_vec());
-            let seen = load::run(address, 1, seconds, move |sequence| {
+            let (token, accounts) = (token.clone(), accounts.to_vec());
+            let seen = load::run(&[address], 1, seconds, move |sequence| {
                 let turn = usize::try_from(sequence).unwrap_or(0) % accounts.len();
-                let account = accounts[turn];
-                get(&path.replace("{id}", &account.to_string()), &token)
+                get(&path.replace("{id}", &accounts[turn].to_string()), &token)
             })
             .await?;
-            report.load(&name, 1, &seen);
+            report.load(product, &workload, 1, &seen);
         }
     }
     Ok(())
 }
 
-async fn head(address: SocketAddr, token: &str) -> anyhow::Result<u64> {
-    let mut connection = Connection::open(address).await?;
-    let (_, answer) = connection.exchange(&get("/processes", token)).await?;
-    let answer: Value = serde_json::from_slice(answer)?;
-    Ok(answer["head"].as_str().unwrap_or_default().parse()?)
-}
-
-/// All read models from the first event on, beside the bare reading of the same log.
-async fn replay(report: &mut Report, annals: &Annals) -> anyhow::Result<()> {
+/// Reading and checking the log, and all read models from the first event on.
+pub(crate) async fn replay(report: &mut Report, product: &Product) -> anyhow::Result<()> {
+    product.http().settled().await;
     let begun = Instant::now();
-    let checked = last_line(annals, "/admin/verify").await?;
-    let events = checked["done"]["events"].as_f64().unwrap_or_default();
-    let per_second = events / begun.elapsed().as_secs_f64();
-    report.rate("verify: read, hash and decode the log", 1, per_second);
-    let replayed = last_line(annals, "/admin/replay").await?;
-    let done = &replayed["done"];
-    let per_second =
-        done["events"].as_f64().unwrap_or_default() / done["seconds"].as_f64().unwrap_or(1.0);
-    report.rate("replay: all read models with their history", 1, per_second);
+    let checked = done(product, "/admin/verify").await?;
+    let events = checked["events"].as_f64().unwrap_or_default();
+    report.rate(product, VERIFY, events / begun.elapsed().as_secs_f64());
+    let replayed = done(product, "/admin/replay").await?;
+    let (events, seconds) = (&replayed["events"], &replayed["seconds"]);
+    let per_second = events.as_f64().unwrap_or_default() / seconds.as_f64().unwrap_or(1.0);
+    report.rate(product, REPLAY, per_second);
     Ok(())
 }
 
-async fn last_line(annals: &Annals, path: &str) -> anyhow::Result<Value> {
-    let answer = annals.post(path, &[], &json!({})).await;
+/// What an operator's work ended with.
+async fn done(product: &Product, path: &str) -> anyhow::Result<Value> {
+    let answer = product.http().with_patience(PATIENCE).post(path, &[], &json!({})).await;
     let text = answer.text();
-    let line = text.lines().last().unwrap_or_default();
-    Ok(serde_json::from_str(line)?)
+    let last: Value = serde_json::from_str(text.lines().last().unwrap_or_default())?;
+    anyhow::ensure!(last["done"].is_object(), "{path}: {last}");
+    Ok(last["done"].clone())
 }

@@ -3,49 +3,114 @@
 use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
-use tests::Annals;
+use tests::Cluster;
 
 use crate::{
-    load::{self, post},
+    load::{self, Seen, post},
+    names::{BARE_POSTGRES, BARE_SQLITE, CREATE, ECHO, ONE_SERVICE, TWO_SERVICES},
+    product::{Product, address},
     report::Report,
     yardsticks,
 };
 
 /// How many callers wait at a time.
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
+/// How many wait for two services as for one.
+const SHARED: usize = 64;
 
-pub(crate) async fn run(report: &mut Report, folder: &Path, seconds: f64) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    report: &mut Report,
+    product: &Product,
+    folder: &Path,
+    seconds: f64,
+) -> anyhow::Result<()> {
     let echo = yardsticks::echo().await?;
-    let mut annals = Annals::start().await;
-    let address: SocketAddr = annals.commands_url().trim_start_matches("http://").parse()?;
-    let token = annals.token();
-    let contact = contact();
+    let bare = Bare::beside(product, folder).await?;
     for connections in CONNECTIONS {
-        let body = contact.clone();
-        let echoed =
-            load::run(echo, connections, seconds, move |_| post("/echo", "-", &body)).await?;
-        report.load("yardstick: axum echo of the same body", connections, &echoed);
-        let bare = yardsticks::group_commit(folder, connections, seconds).await?;
-        report.load("yardstick: bare group commit, in process", connections, &bare);
-        let (body, token) = (contact.clone(), token.clone());
-        let created = load::run(address, connections, seconds, move |_| {
-            post("/commands/CreateContact", &token, &body)
-        })
-        .await?;
-        report.load("CreateContact over HTTP, durable, sealed", connections, &created);
-        let against = |other: f64| created.per_second / other;
-        report.note(
-            &format!("ratio at {connections}: to the group commit, to the echo"),
-            format!("{:.2}, {:.2}", against(bare.per_second), against(echoed.per_second)),
-        );
+        // What was written before is not projected meanwhile.
+        product.http().settled().await;
+        let body = contact();
+        let request = move |_| post("/echo", "-", &body);
+        let echoed = load::run(&[echo], connections, seconds, request).await?;
+        report.yardstick(ECHO, connections, &echoed, product.peer());
+        let written = bare.run(connections, seconds).await?;
+        report.yardstick(bare.name(), connections, &written, "");
+        let created = create(&[product.commands()?], product, connections, seconds).await?;
+        report.load(product, CREATE, connections, &created);
     }
-    report.note("resident memory after the load", format!("{} MiB", resident_mib()?));
-    annals.stop().await;
     Ok(())
 }
 
+/// The bare group commit on the database of the deployment.
+enum Bare<'a> {
+    Sqlite(&'a Path),
+    Postgres(String),
+}
+
+impl<'a> Bare<'a> {
+    async fn beside(product: &Product, folder: &'a Path) -> anyhow::Result<Self> {
+        Ok(match product {
+            Product::Embedded(_) => Self::Sqlite(folder),
+            Product::Cluster(cluster) => {
+                Self::Postgres(yardsticks::postgres::prepare(&cluster.postgres).await?)
+            }
+        })
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => BARE_SQLITE,
+            Self::Postgres(_) => BARE_POSTGRES,
+        }
+    }
+
+    async fn run(&self, callers: usize, seconds: f64) -> anyhow::Result<Seen> {
+        match self {
+            Self::Sqlite(folder) => {
+                yardsticks::sqlite::group_commit(folder, callers, seconds).await
+            }
+            Self::Postgres(at) => yardsticks::postgres::group_commit(at, callers, seconds).await,
+        }
+    }
+}
+
+/// The same connections to one command service, then spread over two.
+pub(crate) async fn two_services(
+    report: &mut Report,
+    product: &mut Product,
+    seconds: f64,
+) -> anyhow::Result<()> {
+    let Product::Cluster(cluster) = &mut *product else { return Ok(()) };
+    if cluster.commands.len() == 1 {
+        cluster.add_command_service();
+    }
+    let both = commands(cluster)?;
+    for (workload, addresses) in [(ONE_SERVICE, &both[..1]), (TWO_SERVICES, &both[..])] {
+        product.http().settled().await;
+        let created = create(addresses, product, SHARED, seconds).await?;
+        report.load(product, workload, SHARED, &created);
+    }
+    Ok(())
+}
+
+fn commands(cluster: &Cluster) -> anyhow::Result<Vec<SocketAddr>> {
+    cluster.commands.iter().map(|role| address(&role.url())).collect()
+}
+
+/// Contacts, one for each command.
+async fn create(
+    addresses: &[SocketAddr],
+    product: &Product,
+    connections: usize,
+    seconds: f64,
+) -> anyhow::Result<Seen> {
+    let (body, token) = (contact(), product.token());
+    let request = move |_| post("/commands/CreateContact", &token, &body);
+    load::run(addresses, connections, seconds, request).await
+}
+
 /// A contact as a web form sends it.
-fn contact() -> String {
+pub(crate) fn contact() -> String {
     json!({
         "first_name": "Beatriz",
         "last_name": "Quintela",
@@ -54,15 +119,4 @@ fn contact() -> String {
         "phone": "+55 11 5555 0199",
     })
     .to_string()
-}
-
-/// The resident memory of this process, load generator included, in MiB.
-pub(crate) fn resident_mib() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line
-        .and_then(|line| line.trim().strip_suffix(" kB"))
-        .and_then(|kib| kib.trim().parse().ok())
-        .unwrap_or_default();
-    Ok(kib / 1_024)
 }

@@ -103,8 +103,9 @@ impl Role {
         };
         command.args(self.planted.map(|mistake| format!("--planted={mistake}")));
         let mut child = command
-            .args([self.name, "--log-level", "info", "--listen"])
+            .args([self.name, "--listen"])
             .arg(self.address())
+            .env("ANNALS_LOG_LEVEL", "info")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -126,6 +127,16 @@ impl Role {
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
+    }
+
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Sends it a signal.
@@ -181,6 +192,17 @@ pub struct Shape {
     pub queries: usize,
 }
 
+/// What a cluster is started with besides what it needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings<'a> {
+    /// Settings of PostgreSQL: `name=value`.
+    pub postgres: &'a [&'a str],
+    /// Environment of every service.
+    pub services: &'a [(&'static str, String)],
+    /// A mistake that is compiled in.
+    pub planted: Option<&'static str>,
+}
+
 /// A cluster. Everything in it ends with this.
 pub struct Cluster {
     /// The command services.
@@ -194,6 +216,8 @@ pub struct Cluster {
     /// What keeps it.
     pub postgres: PostgresServer,
     folder: TempDir,
+    environment: Vec<(&'static str, String)>,
+    planted: Option<&'static str>,
 }
 
 impl Cluster {
@@ -202,7 +226,7 @@ impl Cluster {
     /// # Panics
     /// When one of them does not start.
     pub fn start(shape: Shape) -> Self {
-        Self::start_planted(shape, None)
+        Self::start_with(shape, &Settings::default())
     }
 
     /// Starts servers and services with a mistake compiled in.
@@ -210,28 +234,41 @@ impl Cluster {
     /// # Panics
     /// When one of them does not start.
     pub fn start_planted(shape: Shape, planted: Option<&'static str>) -> Self {
+        Self::start_with(shape, &Settings { planted, ..Settings::default() })
+    }
+
+    /// Starts servers and services with settings of their own.
+    ///
+    /// # Panics
+    /// When one of them does not start.
+    pub fn start_with(shape: Shape, settings: &Settings<'_>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let postgres = PostgresServer::start(folder.path());
+        let postgres = PostgresServer::start_with(folder.path(), settings.postgres);
         let nats = NatsServer::start("cluster", &folder.path().join("nats"));
         let nats = nats.expect("tests/run.sh installs nats-server");
         let mut environment = environment(folder.path(), postgres.url());
         environment.push(("ANNALS_NATS", nats.url()));
+        environment.extend_from_slice(settings.services);
         let roles = |name: &'static str, count: usize| -> Vec<Role> {
             (0..count)
-                .map(|number| {
-                    let log = folder.path().join(format!("{name}-{number}.log"));
-                    let environment = environment.clone();
-                    let (port, child, place) = (free_port(), None, None);
-                    let mut role = Role { name, port, environment, log, child, planted, place };
-                    role.start();
-                    role
-                })
+                .map(|number| started(folder.path(), name, number, &environment, settings.planted))
                 .collect()
         };
         let commands = roles("command-service", shape.commands);
         let projections = roles("projection-service", shape.projections);
         let queries = roles("query-api", shape.queries);
-        Self { commands, projections, queries, nats, postgres, folder }
+        let planted = settings.planted;
+        Self { commands, projections, queries, nats, postgres, folder, environment, planted }
+    }
+
+    /// Starts one more command service.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn add_command_service(&mut self) {
+        let number = self.commands.len();
+        let (folder, name) = (self.folder.path(), "command-service");
+        self.commands.push(started(folder, name, number, &self.environment, self.planted));
     }
 
     /// Starts servers, and one of each service in the place of the network that bears its name.
@@ -245,13 +282,9 @@ impl Cluster {
             .map(|from| format!("host all all {from} scram-sha-256\n"));
         fs::write(&access, allowed.concat()).expect("the file can be written");
         let host = network.host();
-        let options = [
-            "-c".to_owned(),
-            format!("listen_addresses=127.0.0.1,{host}"),
-            "-c".to_owned(),
-            format!("hba_file={}", access.display()),
-        ];
-        let postgres = PostgresServer::start_with(folder.path(), &options);
+        let listen = format!("listen_addresses=127.0.0.1,{host}");
+        let access = format!("hba_file={}", access.display());
+        let postgres = PostgresServer::start_with(folder.path(), &[&listen, &access]);
         let nats = NatsServer::start_at("cluster", &folder.path().join("nats"), host, "");
         let nats = nats.expect("tests/run.sh installs nats-server");
         let url = postgres.url().replace("@127.0.0.1:", &format!("@{host}:"));
@@ -270,7 +303,8 @@ impl Cluster {
         let commands = role("command-service");
         let projections = role("projection-service");
         let queries = role("query-api");
-        Self { commands, projections, queries, nats, postgres, folder }
+        let planted = None;
+        Self { commands, projections, queries, nats, postgres, folder, environment, planted }
     }
 
     /// A client that sends commands to one command service and questions to one query API.
@@ -306,6 +340,22 @@ impl Cluster {
     pub fn roles(&mut self) -> impl Iterator<Item = &mut Role> {
         self.commands.iter_mut().chain(&mut self.projections).chain(&mut self.queries)
     }
+}
+
+/// A role that runs and logs into a file of its own.
+fn started(
+    folder: &Path,
+    name: &'static str,
+    number: usize,
+    environment: &[(&'static str, String)],
+    planted: Option<&'static str>,
+) -> Role {
+    let log = folder.join(format!("{name}-{number}.log"));
+    let environment = environment.to_vec();
+    let (port, child, place) = (free_port(), None, None);
+    let mut role = Role { name, port, environment, log, child, planted, place };
+    role.start();
+    role
 }
 
 /// The settings of every process of a cluster on that database server.

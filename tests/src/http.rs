@@ -15,7 +15,7 @@ use hyper_util::{
 use serde_json::Value;
 use uuid::Uuid;
 
-/// No request of a test takes longer.
+/// No request of a test takes longer, where nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client with one token.
@@ -24,6 +24,7 @@ pub struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
     roles: Roles,
     token: Option<String>,
+    patience: Duration,
 }
 
 /// Where each role serves: the same address for all where the product is one process.
@@ -87,7 +88,7 @@ impl Http {
             queries: queries.to_owned(),
             projection: projection.to_owned(),
         };
-        Self { client, roles, token: Some(token.to_owned()) }
+        Self { client, roles, token: Some(token.to_owned()), patience: PATIENCE }
     }
 
     /// Where commands are sent.
@@ -109,6 +110,12 @@ impl Http {
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
         Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same client that waits for answers so long.
+    #[must_use]
+    pub fn with_patience(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     /// Sends one request, and waits for the whole answer.
@@ -157,7 +164,7 @@ impl Http {
                 what,
             })
         };
-        tokio::time::timeout(PATIENCE, exchange).await?
+        tokio::time::timeout(self.patience, exchange).await?
     }
 
     /// Asks a question.

@@ -11,7 +11,7 @@ mod network;
 mod cluster;
 
 pub use annals::{Annals, Deployment};
-pub use cluster::{Cluster, Role, Shape};
+pub use cluster::{Cluster, Role, Settings, Shape};
 pub use dice::Dice;
 pub use http::{Accepted, Answer, Http, encoded};
 pub use network::{Fault, Network, Place};

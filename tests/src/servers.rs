@@ -11,8 +11,8 @@ use std::{
 use crate::{process::signal, reference::project_root};
 
 /// Starts a server as `deploy/run-cluster.sh` does and stays until it has ended.
-const START: &str = "set -eu; . \"$1/deploy/servers.sh\"; need_postgres >&2; start_postgres \"${@:2}\"; \
-                     echo \"$POSTGRES_ID $POSTGRES_URL\"; wait \"$POSTGRES_ID\"";
+const START: &str = "set -eu; . \"$1/deploy/servers.sh\"; need_postgres >&2; \
+                     start_postgres \"${@:2}\"; echo \"$POSTGRES_ID $POSTGRES_URL\"; wait \"$POSTGRES_ID\"";
 
 /// A PostgreSQL server. It is ended with this; its folder is the caller's.
 pub struct PostgresServer {
@@ -33,13 +33,14 @@ impl PostgresServer {
         Self::start_with(folder, &[])
     }
 
-    /// Starts one with further options of the server's command line.
+    /// Starts one with these settings (`name=value`) besides its own.
     ///
     /// # Panics
     /// When it does not start.
-    pub fn start_with(folder: &Path, options: &[String]) -> Self {
+    pub fn start_with(folder: &Path, settings: &[&str]) -> Self {
         let (folder, url) = (folder.join("postgres"), String::new());
-        let options = options.to_vec();
+        let options = settings.iter().flat_map(|setting| ["-c".to_owned(), setting.to_string()]);
+        let options = options.collect();
         let mut server = Self { shell: None, server: 0, port: free_port(), folder, options, url };
         server.restart();
         server
