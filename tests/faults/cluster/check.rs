@@ -151,13 +151,14 @@ async fn in_time(arguments: &[&str]) -> Output {
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary runs");
     let since = Instant::now();
+    let mut rhythm = tokio::time::interval(Duration::from_millis(20));
     while child.try_wait().expect("its state").is_none() {
         if since.elapsed() > REPLAYED {
             child.kill().expect("it can be killed");
             child.wait().expect("it ends");
             panic!("{arguments:?} does not end");
         }
-        tokio::task::yield_now().await;
+        rhythm.tick().await;
     }
     child.wait_with_output().expect("what it said")
 }
