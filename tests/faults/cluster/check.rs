@@ -21,8 +21,9 @@ use crate::{history::History, load::Sent};
 /// How soon after the last fault nothing may lag any more.
 pub(super) const CAUGHT_UP: Duration = Duration::from_secs(10);
 
-/// How long a replay of what a test wrote may take.
-const REPLAYED: Duration = Duration::from_secs(60);
+/// How long a replay may take: in any case, and for each event, in a debug build on a busy machine.
+const REPLAYED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_millis(10));
+const RHYTHM: Duration = Duration::from_millis(20);
 
 /// An account and an opportunity that everybody knows.
 #[derive(Clone, Copy)]
@@ -44,6 +45,7 @@ pub(super) struct Known {
     /// The longest until the bus carried again.
     pub(super) longest_bus: Duration,
     pub(super) replays: u64,
+    pub(super) longest_replay: Duration,
 }
 
 impl Known {
@@ -60,6 +62,7 @@ impl Known {
             longest_lag: Duration::ZERO,
             longest_bus: Duration::ZERO,
             replays: 0,
+            longest_replay: Duration::ZERO,
         }
     }
 
@@ -136,7 +139,11 @@ impl Known {
     pub(super) async fn replay_is_equal(&mut self, cluster: &Cluster) {
         let url = cluster.projections[active(cluster).await].url();
         let token = cluster.secrets().join("token").display().to_string();
-        let output = in_time(&["replay", "--url", &url, "--token-file", &token]).await;
+        let since = Instant::now();
+        let events = u32::try_from(self.history.events()).unwrap();
+        let arguments = ["replay", "--url", &url, "--token-file", &token];
+        let output = in_time(&arguments, REPLAYED.0 + REPLAYED.1 * events).await;
+        self.longest_replay = self.longest_replay.max(since.elapsed());
         let said = String::from_utf8_lossy(&output.stdout);
         let failed = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}{failed}");
@@ -145,15 +152,15 @@ impl Known {
     }
 }
 
-/// Runs an operator's command that has to end.
-async fn in_time(arguments: &[&str]) -> Output {
+/// Runs an operator's command that has to end within that time.
+async fn in_time(arguments: &[&str], patience: Duration) -> Output {
     let mut command = Command::new(binary());
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary runs");
     let since = Instant::now();
-    let mut rhythm = tokio::time::interval(Duration::from_millis(20));
+    let mut rhythm = tokio::time::interval(RHYTHM);
     while child.try_wait().expect("its state").is_none() {
-        if since.elapsed() > REPLAYED {
+        if since.elapsed() > patience {
             child.kill().expect("it can be killed");
             child.wait().expect("it ends");
             panic!("{arguments:?} does not end");

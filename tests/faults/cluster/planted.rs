@@ -1,6 +1,9 @@
 //! The check is held against builds that make a mistake: it has to see each of them.
 
+use std::process::Command;
+
 use events::bus::nemesis::Dice;
+use tests::planted_binary;
 use tokio::runtime::Handle;
 
 use super::{
@@ -53,4 +56,12 @@ async fn who_takes_the_sequence_of_the_stream_for_the_position_is_caught() {
 async fn who_draws_positions_from_a_plain_sequence_is_caught() {
     let faults = &[Fault::EndSessions, Fault::HoldHead, Fault::KillPostgres];
     is_caught("plain-sequence", faults, &["a position is missing"]).await;
+}
+
+#[test]
+fn a_build_with_mistakes_starts_only_when_it_is_told_which() {
+    let output = Command::new(planted_binary()).arg("serve").output().expect("the binary runs");
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{line}");
+    assert!(line.starts_with("annals: this build makes mistakes on purpose"), "{line}");
 }

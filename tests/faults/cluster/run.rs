@@ -59,10 +59,11 @@ pub(super) async fn run(plan: Plan) -> Seen {
             known.replay_is_equal(&cluster).await;
         }
         eprintln!(
-            "round {round}: {fault:?} (hit: {}), {} events, longest lag {:.1?}",
+            "round {round}: {fault:?} (hit: {}), {} events, longest lag {:.1?}, longest replay {:.1?}",
             suffered.hit,
             known.history.events(),
             known.longest_lag,
+            known.longest_replay,
         );
     }
     Seen { known, hits }
@@ -81,7 +82,7 @@ async fn whatever_breaks_in_a_cluster_nothing_is_lost_and_nothing_happens_twice(
     eprintln!(
         "seed {seed}: {rounds} rounds, {hit} of them hit something: {hits:?}; {} commands \
          acknowledged, of which {} times nobody knew at first; {} events, {} orders, {} reads of \
-         what was written, {} replays; none lost, none twice, none stale; at most {:.1?} until \
+         what was written, {} replays of at most {:.1?}; none lost, none twice, none stale; at most {:.1?} until \
          nothing lagged any more, {:.1?} until the bus carried again; with 95 % confidence a fault \
          does harm in less than {:.1} % of cases",
         known.kept.len(),
@@ -90,6 +91,7 @@ async fn whatever_breaks_in_a_cluster_nothing_is_lost_and_nothing_happens_twice(
         known.history.orders(),
         known.reads,
         known.replays,
+        known.longest_replay,
         known.longest_lag,
         known.longest_bus,
         300.0 / f64::from(u32::try_from(hit).unwrap()),
