@@ -31,7 +31,7 @@ pub(crate) const TWO_SERVICES: &str = "CreateContact, two command services";
 /// The role follows, in these four.
 pub(crate) const COLD_START: &str = "cold start to the first 200: ";
 pub(crate) const IDLE: &str = "resident memory, idle: ";
-pub(crate) const LOADED: &str = "resident memory under 256 connections: ";
+pub(crate) const LOADED: &str = "resident memory after 256 connections: ";
 pub(crate) const PEAK: &str = "most resident memory since the start: ";
 
 /// A question about the past.

@@ -1,6 +1,6 @@
 //! What the processes of the product cost: memory, idle and under load, and the time to the first answer.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hdrhistogram::Histogram;
 use tests::{Cluster, Http, Process, Role, until};
@@ -107,7 +107,6 @@ impl Starts {
 
 impl From<Starts> for Seen {
     fn from(Starts(latency): Starts) -> Self {
-        let mean = Duration::from_secs_f64(latency.mean() / 1e6);
-        Self { per_second: 1.0 / mean.as_secs_f64(), latency }
+        Self { per_second: 1_000_000.0 / latency.mean(), latency }
     }
 }
