@@ -31,6 +31,9 @@ pub(super) struct Seen {
     pub(super) hits: BTreeMap<Fault, u64>,
 }
 
+/// How many faults that hit nothing strike again.
+const AGAIN: u64 = 6;
+
 /// Runs it. Panics where something is not as it has to be.
 pub(super) async fn run(plan: Plan) -> Seen {
     let mut cluster = Cluster::start_planted(SHAPE, plan.planted);
@@ -39,8 +42,16 @@ pub(super) async fn run(plan: Plan) -> Seen {
     let mut nemesis = Nemesis::new(&mut cluster, !plan.seed);
     let mut hits = BTreeMap::new();
     let mut left = Vec::new();
-    for round in 1..=plan.rounds {
-        if left.is_empty() {
+    let is_whole = plan.rounds >= u64::try_from(plan.faults.len()).unwrap();
+    for round in 1.. {
+        if round > plan.rounds {
+            // What struck while there was nothing to be harmed proves nothing: it strikes again.
+            let missed = plan.faults.iter().filter(|fault| hits.get(*fault) == Some(&0));
+            left = missed.copied().collect();
+            if !is_whole || left.is_empty() || round > plan.rounds + AGAIN {
+                break;
+            }
+        } else if left.is_empty() {
             left = plan.faults.to_vec();
         }
         let index = usize::try_from(dice.roll(u64::try_from(left.len()).unwrap())).unwrap();
@@ -55,7 +66,7 @@ pub(super) async fn run(plan: Plan) -> Seen {
         nobody_has_ended(&mut cluster);
         assert!(flows, "the writers stand still");
         known.check(&mut cluster, traffic, suffered.healed, &mut dice).await;
-        if round == plan.rounds || round % plan.replay_every == 0 {
+        if round >= plan.rounds || round % plan.replay_every == 0 {
             known.replay_is_equal(&cluster).await;
         }
         eprintln!(
