@@ -56,6 +56,8 @@ impl Commit<'_> {
             }
             let admission = self.admit(&known);
             let status = if !self.is_nothing(&admission) {
+                #[cfg(feature = "planted")]
+                super::planted::begin(self.link, &admission).await?;
                 self.write(admission, &known).await?
             } else if round == 0 {
                 // Refused by what is remembered, which may be the past.
@@ -63,6 +65,8 @@ impl Commit<'_> {
             } else {
                 return Ok(admission.answers);
             };
+            #[cfg(feature = "planted")]
+            super::planted::end(self.link, status).await?;
             match status {
                 #[cfg(feature = "planted")]
                 Status::Stored if super::planted::is_early(self.sent.as_ref()) => {
@@ -129,11 +133,9 @@ impl Commit<'_> {
             .filter(|command| !known.commands.contains_key(command) && seen.insert(*command))
             .collect();
         #[cfg(feature = "planted")]
-        let admission = super::planted::before(self.link, admission).await?;
+        let admission = super::planted::renumber(self.link, admission).await?;
         let sent = self.sent.insert(admission);
         let status = self.link.append(sent, self.group, &unknown).await?;
-        #[cfg(feature = "planted")]
-        super::planted::after(self.link, status).await?;
         if status != Status::Stored {
             *self.sent = None;
         }

@@ -15,26 +15,32 @@ use crate::{
     store::{Appended, group::AppendAnswers, sequencer::Admission},
 };
 
-/// Leaves the commit to [`commit`], or gives the events other positions.
-pub(super) async fn before(link: &mut Link, admission: Admission) -> Result<Admission, Failure> {
-    if is_early(Some(&admission)) {
+/// Leaves the commit to [`commit`]. Not where the head is locked: there the lock would be given up
+/// with what is rolled back, and another process would be seen without any fault.
+pub(super) async fn begin(link: &mut Link, admission: &Admission) -> Result<(), Failure> {
+    if is_early(Some(admission)) {
         // What failed before is still under way.
         link.say("rollback").await?;
         link.say("begin").await?;
     }
+    Ok(())
+}
+
+/// What was not stored is not left under way.
+pub(super) async fn end(link: &mut Link, status: Status) -> Result<(), Failure> {
+    if Mistake::AcknowledgeBeforeCommit.is_planted() && status != Status::Stored {
+        link.say("rollback").await?;
+    }
+    Ok(())
+}
+
+/// Gives the events the positions of the sequence.
+pub(super) async fn renumber(link: &mut Link, admission: Admission) -> Result<Admission, Failure> {
     if !Mistake::PlainSequence.is_planted() || admission.events.is_empty() {
         return Ok(admission);
     }
     let last = link.draw(sql(admission.events.len() as u64)).await?;
     Ok(moved(admission, Position::from_sql(last)))
-}
-
-/// What was not stored is not left under way.
-pub(super) async fn after(link: &mut Link, status: Status) -> Result<(), Failure> {
-    if Mistake::AcknowledgeBeforeCommit.is_planted() && status != Status::Stored {
-        link.say("rollback").await?;
-    }
-    Ok(())
 }
 
 /// Whether commands are acknowledged before they are committed. Not those that something reacts to
