@@ -9,26 +9,19 @@ use std::{io, panic::AssertUnwindSafe, pin::Pin, time::Duration};
 
 use futures_util::FutureExt;
 use sqlx::{
-    Connection as _, Executor, PgConnection, PgPool,
-    pool::PoolConnection,
-    postgres::{PgPoolOptions, Postgres},
+    Executor, PgConnection,
+    postgres::{PgDatabaseError, PgPoolOptions, PgSeverity},
 };
 use tokio::time::timeout;
 
-use super::{PostgresError, Server};
-
-/// How long to wait for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+use super::{
+    PostgresError, Server,
+    kept::{Held, Kept, PATIENCE},
+};
 
 /// How long a piece of work may take where nothing else is said. A wire that was cut without a word
 /// never answers, and the system takes a quarter of an hour to say so.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// How long a connection that was idle may take to show that it is alive.
-const ALIVE: Duration = Duration::from_secs(1);
-
-/// How long a connection is trusted without having been used.
-const IDLE: Duration = Duration::from_millis(500);
 
 /// A piece of work on a connection.
 pub type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
@@ -36,7 +29,7 @@ pub type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Sen
 /// Connections to one schema of a database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
-    pool: PgPool,
+    kept: Kept,
     server: Server,
     deadline: Duration,
 }
@@ -59,19 +52,11 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
-            // One that broke while it was idle is replaced; one that breaks in use is noticed by
-            // whoever uses it, and is closed then.
+            // Whether one is alive is asked where it was kept.
             .test_before_acquire(false)
-            .before_acquire(|connection, since| {
-                Box::pin(async move {
-                    if since.idle_for > IDLE {
-                        within(ALIVE, connection.ping()).await?;
-                    }
-                    Ok(true)
-                })
-            })
             .connect_lazy_with(server.options(schema).options(settings.iter().copied()));
-        Self { pool, server: server.clone(), deadline: DEADLINE }
+        let kept = Kept::new(pool, connections);
+        Self { kept, server: server.clone(), deadline: DEADLINE }
     }
 
     /// The same connections, for work that takes so long at most. What takes longer counts as cut
@@ -98,8 +83,8 @@ impl Database {
     /// # Errors
     /// When the server cannot be reached, or refuses the login.
     pub async fn connect(&self) -> Result<(), PostgresError> {
-        let pool = self.pool.clone();
-        let tried = tokio::spawn(async move { pool.acquire().await.map(drop) });
+        let kept = self.kept.clone();
+        let tried = tokio::spawn(async move { kept.acquire().await.map(Held::keep) });
         let tried = tried.await.unwrap_or(Err(sqlx::Error::WorkerCrashed));
         tried.map_err(|error| self.server.cannot_connect(&error))
     }
@@ -114,13 +99,11 @@ impl Database {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
     {
-        let (pool, deadline) = (self.pool.clone(), self.deadline);
+        let (kept, deadline) = (self.kept.clone(), self.deadline);
         let running = tokio::spawn(async move {
-            let mut connection = pool.acquire().await?;
+            let mut connection = kept.acquire().await?;
             let done = within(deadline, guarded(&mut connection, work)).await;
-            if done.as_ref().is_err_and(is_unknown_state) {
-                connection.close_on_drop();
-            }
+            give_back(connection, &done);
             done
         });
         running.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
@@ -136,28 +119,35 @@ impl Database {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T> + Send + 'static,
     {
-        let (pool, deadline) = (self.pool.clone(), self.deadline);
+        let (kept, deadline) = (self.kept.clone(), self.deadline);
         let running = tokio::spawn(async move {
-            let mut connection = pool.acquire().await?;
+            let mut connection = kept.acquire().await?;
             let done = within(deadline, in_transaction(&mut connection, begin, work)).await;
-            if done.as_ref().is_err_and(is_unknown_state) {
-                connection.close_on_drop();
-            }
+            give_back(connection, &done);
             done
         });
         running.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
     /// A connection, for who keeps it in a task of their own.
-    pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.pool.acquire().await
+    pub(super) async fn acquire(&self) -> Result<Held, sqlx::Error> {
+        self.kept.acquire().await
     }
 
     /// Closes every connection once its work is done; waits no longer for one than for any work.
     pub async fn close(&self) {
-        if timeout(self.deadline, self.pool.close()).await.is_err() {
+        if timeout(self.deadline, self.kept.close()).await.is_err() {
             tracing::warn!(server = %self.server, "a connection did not close in time");
         }
+    }
+}
+
+/// Keeps a connection after its work, or closes it when nobody knows its state.
+fn give_back<T>(connection: Held, done: &Result<T, sqlx::Error>) {
+    if done.as_ref().is_err_and(is_unknown_state) {
+        connection.close();
+    } else {
+        connection.keep();
     }
 }
 
@@ -203,16 +193,19 @@ where
     done.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
-/// Whether the error came from elsewhere than the database's own answer.
-pub(super) const fn is_unknown_state(error: &sqlx::Error) -> bool {
-    !matches!(
-        error,
-        sqlx::Error::Database(_)
-            | sqlx::Error::RowNotFound
-            | sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::ColumnNotFound(_)
-            | sqlx::Error::Decode(_)
-    )
+/// Whether nobody knows what state the connection is in: the error came from elsewhere than the
+/// database's own answer, or was the server's last word on it.
+pub(super) fn is_unknown_state(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error
+            .try_downcast_ref::<PgDatabaseError>()
+            .is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)),
+        sqlx::Error::RowNotFound
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::Decode(_) => false,
+        _ => true,
+    }
 }
 
 #[cfg(test)]

@@ -117,3 +117,66 @@ async fn work_that_fails_is_rolled_back_and_the_connection_goes_on() {
     });
     assert!(!there.await.unwrap());
 }
+
+fn session_id(database: &Database) -> impl Future<Output = Result<i32, sqlx::Error>> {
+    database.run(|connection| {
+        Box::pin(sqlx::query_scalar("select pg_backend_pid()").fetch_one(connection))
+    })
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_and_replaced_where_it_died_while_it_was_idle() {
+    let Some(test) = TestDatabase::new("a_connection_is_used_again") else { return };
+    let server = test.server();
+    let (database, other) =
+        (Database::new(&server, "public", 1), Database::new(&server, "public", 1));
+    let first = session_id(&database).await.unwrap();
+    assert_eq!(session_id(&database).await.unwrap(), first);
+    let ended = other.run(move |connection| {
+        Box::pin(async move {
+            let sql = "select pg_terminate_backend($1, 5000)";
+            sqlx::query_scalar::<_, bool>(sql).bind(first).fetch_one(connection).await
+        })
+    });
+    assert!(ended.await.unwrap());
+    // One that was used just now is trusted: its end is seen by whoever uses it, once.
+    if let Ok(next) = session_id(&database).await {
+        assert_ne!(next, first);
+    }
+    assert_ne!(session_id(&database).await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn everybody_gets_a_turn_and_nobody_after_the_close() {
+    let Some(test) = TestDatabase::new("everybody_gets_a_turn") else { return };
+    let server = test.server();
+    let database = Database::new(&server, "public", 2);
+    let mut working = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let database = database.clone();
+        working.spawn(async move { session_id(&database).await });
+    }
+    let mut sessions = std::collections::BTreeSet::new();
+    while let Some(done) = working.join_next().await {
+        sessions.insert(done.unwrap().unwrap());
+    }
+    assert!(sessions.len() <= 2, "{sessions:?}");
+    let session = Session::begin(&database, "begin").await.unwrap();
+    let work = async move {
+        let slow = session.run(|connection| {
+            Box::pin(async move { connection.execute("select pg_sleep(0.05)").await.map(drop) })
+        });
+        slow.await.unwrap();
+    };
+    tokio::join!(work, database.close());
+    assert!(matches!(session_id(&database).await, Err(sqlx::Error::PoolClosed)));
+    let watcher = Database::new(&server, "public", 1);
+    let left = watcher.run(|connection| {
+        Box::pin(async move {
+            let sql = "select count(*) from pg_stat_activity where pid = any ($1)";
+            let sessions: Vec<i32> = sessions.into_iter().collect();
+            sqlx::query_scalar::<_, i64>(sql).bind(sessions).fetch_one(connection).await
+        })
+    });
+    assert_eq!(left.await.unwrap(), 0);
+}

@@ -4,6 +4,7 @@
 //! [`KEYS_SCHEMA`], the read models in schemas that begin with [`READ_SCHEMA`].
 
 mod database;
+mod kept;
 mod lease;
 pub(crate) mod owned;
 mod server;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::{Executor, PgConnection, Postgres, pool::PoolConnection};
+use sqlx::{Executor, PgConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Database,
     database::{Work, guarded, is_unknown_state, within},
+    kept::Held,
 };
 
 type Job = Box<
@@ -79,30 +80,24 @@ impl Session {
     }
 }
 
-async fn open(
-    database: &Database,
-    begin: &'static str,
-) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+async fn open(database: &Database, begin: &'static str) -> Result<Held, sqlx::Error> {
     let mut connection = database.acquire().await?;
     if let Err(error) = within(database.deadline(), connection.execute(begin)).await {
-        connection.close_on_drop();
+        connection.close();
         return Err(error);
     }
     Ok(connection)
 }
 
-async fn serve(
-    mut connection: PoolConnection<Postgres>,
-    mut wishes: mpsc::Receiver<Job>,
-    deadline: Duration,
-) {
+async fn serve(mut connection: Held, mut wishes: mpsc::Receiver<Job>, deadline: Duration) {
     while let Some(job) = wishes.recv().await {
         if job(&mut connection).await.is_err() {
-            connection.close_on_drop();
+            connection.close();
             return;
         }
     }
-    if within(deadline, connection.execute("rollback")).await.is_err() {
-        connection.close_on_drop();
+    match within(deadline, connection.execute("rollback")).await {
+        Ok(_) => connection.keep(),
+        Err(_) => connection.close(),
     }
 }
