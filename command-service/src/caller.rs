@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     aggregate::Record,
-    handle::{CommandError, Handler},
+    handle::{CommandError, Freshened, Handler},
 };
 
 /// A caller whose token was checked.
@@ -25,6 +25,8 @@ pub struct Caller {
     pub token: TokenId,
     /// What the token opens.
     pub scopes: Arc<[Scope]>,
+    /// What this was judged by is as new as the request that it came with.
+    pub(crate) freshened: Freshened,
 }
 
 impl Caller {
@@ -86,7 +88,7 @@ impl Handler {
         &self,
         presented: &PresentedToken,
     ) -> Result<Option<Caller>, CommandError> {
-        self.freshen().await?;
+        let freshened = self.freshen().await?;
         let token = self.load(presented.id.stream()).await?;
         let Record::Token(token) = &*token.record else { return Ok(None) };
         let Some(token) = token.issued() else { return Ok(None) };
@@ -101,6 +103,7 @@ impl Handler {
             user: token.user,
             token: presented.id,
             scopes: token.scopes.as_slice().into(),
+            freshened,
         }))
     }
 }

@@ -84,6 +84,7 @@ impl Handler {
             channel: Channel::Process,
             causation_id: why.event.0,
             correlation_id: why.correlation_id,
+            freshened: None,
         };
         let event = why.event.0;
         match Box::pin(self.handle(request)).await {

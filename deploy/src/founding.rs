@@ -111,6 +111,7 @@ async fn send(
         channel: Channel::System,
         causation_id: command_id.0,
         correlation_id: command_id.0,
+        freshened: None,
     };
     handler.handle(request).await?;
     Ok(())

@@ -1,7 +1,8 @@
 //! What is remembered follows the log where other processes append to it too.
 //!
 //! Nothing is judged on a state older than the log was when the request came in: [`Handler::freshen`]
-//! asks the store where the log ends, and drops from memory what was changed up to there. Whatever
+//! asks the store where the log ends, and drops from memory what was changed up to there. For a single
+//! command the check of its token asked already. Whatever
 //! does not end in an append (a refusal, a quiet answer) is confirmed once more
 //! ([`Handler::moved`]): all that it was judged by stood together at one position of the log, which
 //! is not before the request. So it is linearizable, as if that one position had been all there was.
@@ -74,6 +75,10 @@ struct Known {
 #[derive(Clone, Copy)]
 pub(super) struct Era(u64);
 
+/// Who has this came before memory was made as new as the log was then.
+#[derive(Clone, Copy, Debug)]
+pub struct Freshened(());
+
 impl Default for Followed {
     fn default() -> Self {
         Self { answered: 0, outcome: Ok(()), at: None }
@@ -118,8 +123,8 @@ impl Handler {
     ///
     /// # Errors
     /// When the store does not say where the log ends, or does not say it soon.
-    pub(crate) async fn freshen(&self) -> Result<(), CommandError> {
-        let Some(fresh) = &self.fresh else { return Ok(()) };
+    pub(crate) async fn freshen(&self) -> Result<Freshened, CommandError> {
+        let Some(fresh) = &self.fresh else { return Ok(Freshened(())) };
         let ticket = fresh.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let mut followed = fresh.followed.lock().await;
         if followed.answered < ticket {
@@ -128,7 +133,8 @@ impl Handler {
             followed.answered = all;
         }
         // A failure is everybody's too: a store that is away is not waited for one by one.
-        Ok(followed.outcome.clone()?)
+        followed.outcome.clone()?;
+        Ok(Freshened(()))
     }
 
     /// Follows the log to where it ends now. May be dropped half way: what was taken in twice does

@@ -307,11 +307,29 @@ async fn who_comes_together_asks_for_the_head_together() {
     let store = Watched::new(two.world.store.clone(), None);
     let handler = two.world.handler_on(store.clone());
     let all = (0..1_000).map(|_| handler.freshen());
-    futures_util::future::join_all(all).await.into_iter().for_each(|one| one.unwrap());
+    futures_util::future::join_all(all).await.into_iter().for_each(|one| assert!(one.is_ok()));
     let heads = store.heads.load(SeqCst);
     assert!((1..=2).contains(&heads), "{heads} questions");
     handler.freshen().await.unwrap();
     assert_eq!(store.heads.load(SeqCst), heads + 1, "the next asks again");
+}
+
+#[tokio::test]
+async fn a_command_whose_token_was_checked_asks_for_no_other_head() {
+    let two = Two::new().await;
+    let store = Watched::new(two.world.store.clone(), None);
+    let handler = two.world.handler_on(store.clone());
+    let (_, token) = two.token(UserId(ANA)).await;
+    for (employees, is_checked, questions) in [(1, false, 2), (2, true, 1)] {
+        let body = json!({ "account_id": two.account().await, "employees": employees });
+        let heads = store.heads.load(SeqCst);
+        let caller = handler.authenticate(&token).await.unwrap().unwrap();
+        let name = "ChangeAccountDetails";
+        let mut request = two.world.request(name, two.world.parse(name, &body));
+        request.freshened = is_checked.then_some(caller.freshened);
+        handler.handle(request).await.unwrap();
+        assert_eq!(store.heads.load(SeqCst) - heads, questions);
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod load;
 mod prepare;
 mod request;
 
+pub use fresh::Freshened;
 pub use request::{Accepted, Clock, CommandError, Request, system};
 
 use std::sync::Arc;
@@ -115,7 +116,9 @@ impl Handler {
         fingerprint: Fingerprint,
     ) -> Result<(Appended, Vec<CrmEvent>), CommandError> {
         // Before the turn, so that those who wait for it ask for the head together.
-        self.freshen().await?;
+        if request.freshened.is_none() {
+            self.freshen().await?;
+        }
         let _turn = self.turn(stream).await;
         let mut basis = Basis::default();
         let makes = request.expected.is_none() && request.command.makes_key();

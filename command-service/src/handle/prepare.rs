@@ -184,6 +184,7 @@ impl Handler {
             channel: Channel::System,
             causation_id: request.command_id.0,
             correlation_id: request.correlation_id,
+            freshened: None,
         };
         let fingerprint = self.fingerprint(&request)?;
         let numbering = sequence.id().stream();

@@ -11,6 +11,7 @@ use events::{
 };
 use uuid::Uuid;
 
+use super::fresh::Freshened;
 use crate::{aggregate::Command, refusal::Refusal};
 
 /// The time of day, passed in so that nothing below it asks the system.
@@ -40,6 +41,9 @@ pub struct Request {
     pub causation_id: Uuid,
     /// What the whole chain of causes shares.
     pub correlation_id: Uuid,
+    /// Whether what is remembered was brought up to date since the request came in; none: it will be
+    /// when the command is judged.
+    pub freshened: Option<Freshened>,
 }
 
 /// The command took effect.

@@ -117,6 +117,7 @@ impl World {
             channel: Channel::Api,
             causation_id: command_id.0,
             correlation_id: command_id.0,
+            freshened: None,
         }
     }
 

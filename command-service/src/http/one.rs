@@ -90,6 +90,7 @@ impl App {
             channel,
             causation_id: command_id.0,
             correlation_id: command_id.0,
+            freshened: None,
         })
     }
 
@@ -166,7 +167,8 @@ fn read(
         strict_json::JsonError::Syntax { line: error.line(), column: error.column() }
     })?;
     let parsed = CommandHeaders::parse(headers)?;
-    app.request(entry, raw, parsed, caller, channel(headers)?)
+    let request = app.request(entry, raw, parsed, caller, channel(headers)?)?;
+    Ok(Request { freshened: Some(caller.freshened), ..request })
 }
 
 /// The same status and body for every repeat; only a header tells that it is one.
