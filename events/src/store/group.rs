@@ -104,14 +104,24 @@ impl Group {
     pub(crate) fn gather(first: Request, inbox: &mut mpsc::Receiver<Request>, most: usize) -> Self {
         let mut group = Self::default();
         group.add(first);
-        while !group.is_full(most) {
+        group.gather_more(inbox, most);
+        group
+    }
+
+    /// Adds what waits, under the same rules.
+    pub(crate) fn gather_more(&mut self, inbox: &mut mpsc::Receiver<Request>, most: usize) {
+        while !self.is_full(most) {
             let Ok(request) = inbox.try_recv() else { break };
-            group.add(request);
+            self.add(request);
         }
-        if group.is_last {
+        if self.is_last {
             inbox.close();
         }
-        group
+    }
+
+    /// How many commands, refused ones and checkpoints there are.
+    pub(crate) fn commands(&self) -> usize {
+        self.appends.len() + self.attempts.len() + self.checkpoints.len()
     }
 
     /// Adds a request.
@@ -147,9 +157,9 @@ impl Group {
         self.appends.is_empty() && self.attempts.is_empty() && self.checkpoints.is_empty()
     }
 
-    fn is_full(&self, most: usize) -> bool {
-        let commands = self.appends.len() + self.attempts.len() + self.checkpoints.len();
-        self.is_last || commands >= most || self.bytes >= MAX_BYTES
+    /// Whether nothing more is let in.
+    pub(crate) fn is_full(&self, most: usize) -> bool {
+        self.is_last || self.commands() >= most || self.bytes >= MAX_BYTES
     }
 
     /// Tells everyone what became of what they asked for. Some may no longer listen.

@@ -1,8 +1,8 @@
 //! What the writer of a store, its readers and those who wait have in common.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use super::{Head, StoreError, tail::Tail};
 use crate::{
@@ -10,11 +10,16 @@ use crate::{
     ids::LogId,
 };
 
+/// How long the writer may take to show what is seen to be committed.
+const SETTLING: Duration = Duration::from_millis(50);
+
 /// One store's.
 pub(crate) struct Shared {
     pub(crate) log: LogId,
     pub(crate) tail: Tail,
     published: watch::Sender<Published>,
+    /// Where the log ends once the writer has committed what it commits now.
+    committing: watch::Sender<Option<Position>>,
     stopped: watch::Sender<Option<StoreError>>,
 }
 
@@ -29,8 +34,9 @@ impl Shared {
     /// Of a log that ends at `head`.
     pub(crate) fn new(log: LogId, head: Head) -> Self {
         let (published, _) = watch::channel(Published { head, is_closed: false });
+        let (committing, _) = watch::channel(None);
         let (stopped, _) = watch::channel(None);
-        Self { log, published, stopped, tail: Tail::new(head.position) }
+        Self { log, published, committing, stopped, tail: Tail::new(head.position) }
     }
 
     /// The writer of this store made the log longer.
@@ -48,6 +54,19 @@ impl Shared {
             }
             is_longer
         });
+    }
+
+    /// What the writer of this store begins to commit will end there; none: it is done with it.
+    pub(crate) fn committing(&self, end: Option<Position>) {
+        self.committing.send_replace(end);
+    }
+
+    /// Where others see the end of the log: when that is what the writer of this store is committing,
+    /// waits until it has shown the events too. Otherwise they would be read back.
+    pub(crate) async fn settle(&self, end: Position) {
+        let mut committing = self.committing.subscribe();
+        let done = committing.wait_for(|committing| *committing != Some(end));
+        timeout(SETTLING, done).await.ok();
     }
 
     /// What may be seen now.
@@ -110,3 +129,7 @@ impl Shared {
 pub(crate) fn closed() -> StoreError {
     StoreError::Unavailable("the event log is closed".into())
 }
+
+#[cfg(test)]
+#[path = "shared_tests.rs"]
+mod tests;

@@ -134,6 +134,7 @@ impl Commit<'_> {
             .collect();
         #[cfg(feature = "planted")]
         let admission = super::planted::renumber(self.link, admission).await?;
+        self.shared.committing(Some(admission.after.head.position));
         let sent = self.sent.insert(admission);
         let status = self.link.append(sent, self.group, &unknown).await?;
         if status != Status::Stored {

@@ -59,6 +59,7 @@ impl Reader {
             self.shared.stop(failure.clone().into());
             return Err(failure);
         }
+        self.shared.settle(head.position).await;
         self.shared.saw(head);
         Ok(head)
     }

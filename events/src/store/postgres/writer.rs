@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, interval_at},
+    time::{Instant, interval_at, timeout_at},
 };
 
 use super::{
@@ -25,6 +25,12 @@ use crate::{
 
 /// The most commands in one commit.
 const MAX_COMMANDS: usize = 512;
+/// From how many commands in a group on more is waited for: a group costs as much as a dozen commands
+/// do, so that small ones take what the commands need.
+const BUSY: usize = 16;
+/// How long, at most, and for how many.
+const PAUSE: Duration = Duration::from_millis(1);
+const GATHERED: usize = 128;
 /// How many stream heads are remembered, at some 60 bytes each.
 const REMEMBERED_STREAMS: usize = 64 * 1024;
 /// How long those who wait are kept waiting when the database goes away.
@@ -68,6 +74,16 @@ impl Drop for End {
     }
 }
 
+/// Waits a moment for more commands to go with those that are there.
+async fn wait_for_more(group: &mut Group, inbox: &mut mpsc::Receiver<Request>) {
+    let until = Instant::now() + PAUSE;
+    while group.commands() < GATHERED && !group.is_full(MAX_COMMANDS) {
+        let Ok(Some(request)) = timeout_at(until, inbox.recv()).await else { break };
+        group.add(request);
+        group.gather_more(inbox, MAX_COMMANDS);
+    }
+}
+
 struct Writer {
     server: Server,
     link: Option<Link>,
@@ -86,8 +102,14 @@ struct Writer {
 impl Writer {
     async fn run(mut self, mut inbox: mpsc::Receiver<Request>) {
         let _end = End(Arc::clone(&self.shared));
+        let mut is_busy = false;
         while let Some(first) = inbox.recv().await {
-            self.serve(Group::gather(first, &mut inbox, MAX_COMMANDS)).await;
+            let mut group = Group::gather(first, &mut inbox, MAX_COMMANDS);
+            if is_busy {
+                wait_for_more(&mut group, &mut inbox).await;
+            }
+            is_busy = group.commands() >= BUSY;
+            self.serve(group).await;
             if self.shared.stopped().is_some() {
                 break;
             }
@@ -108,7 +130,9 @@ impl Writer {
         if group.is_empty() {
             return group.answer(Vec::new());
         }
-        match self.commit(&group).await {
+        let committed = self.commit(&group).await;
+        self.shared.committing(None);
+        match committed {
             Ok(answers) => {
                 group.answer(answers);
                 #[cfg(feature = "planted")]
