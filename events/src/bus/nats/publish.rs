@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::{
-    Context,
-    context::{PublishAckFuture, PublishErrorKind},
-    message::PublishMessage,
-    stream::{RawMessageErrorKind, Stream},
+use async_nats::{
+    HeaderMap, HeaderValue,
+    client::PublishErrorKind as PlainErrorKind,
+    header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM},
+    jetstream::{
+        Context,
+        context::{PublishAckFuture, PublishErrorKind},
+        message::PublishMessage,
+        stream::{RawMessageErrorKind, Stream},
+    },
 };
 use tokio::time::timeout;
 
@@ -75,64 +80,114 @@ async fn at(link: &Link, stream: &Stream<()>, number: u64) -> Result<Option<Last
     }
 }
 
-/// Hands over all messages without waiting in between, then waits until each was taken.
+/// Hands over all messages without waiting in between, then waits until the last was taken.
 ///
-/// Each names the sequence it follows: when one is refused, or another publisher comes between,
-/// all behind it are refused too. Dropped or failed, nothing is known until [`last`] is asked.
+/// Each names the sequence it follows: when one is refused, or another publisher comes between, all
+/// behind it are refused too. So the word about the last one says it of all, and the server need not
+/// answer the others. Dropped or failed, nothing is known until [`last`] is asked.
 pub(super) async fn publish(link: &Link, messages: Vec<Message>) -> Result<(), BusError> {
-    if messages.is_empty() {
-        return Ok(());
-    }
+    let Some((end, before)) = messages.split_last() else { return Ok(()) };
     let mut sequence = link.sequence.lock().await;
-    let Some(mut number) = sequence.take() else {
+    let Some(first) = sequence.take() else {
         return Err(BusError("the end of the stream has to be asked for first".into()));
     };
     let mut changes = link.changes();
     changes.mark_unchanged();
     let context = link.context()?;
-    let mut handed_over = Vec::with_capacity(messages.len());
-    for message in messages {
-        if let Some(acknowledgement) = hand_over(link, context, number, &message).await? {
+    let mut number = first;
+    let mut sent = None;
+    for message in before {
+        if hand_over(link, context, number, message).await? {
             number += 1;
-            handed_over.push((number, acknowledgement));
+            sent = Some(message);
         }
     }
-    for (expected, acknowledgement) in handed_over {
+    if let Some(taken) = ask_for(link, context, number, end).await? {
+        number += 1;
         let taken = tokio::select! {
-            taken = timeout(PATIENCE, acknowledgement.into_future()) => taken,
+            taken = timeout(PATIENCE, taken.into_future()) => taken,
             _ = changes.changed() => return Err(BusError("the connection was lost".into())),
         };
         let taken = taken.map_err(|_| BusError("a message was not acknowledged".into()))?;
         let taken = taken.map_err(failed)?;
-        if taken.sequence != expected || taken.duplicate {
-            return Err(BusError("a message was not stored where it belongs".into()));
+        if taken.sequence != number || taken.duplicate {
+            return Err(misplaced());
         }
+    } else if let Some(message) = sent {
+        // The one that would have been answered was left out.
+        look_for(link, context, number, message).await?;
     }
     *sequence = Some(number);
     Ok(())
 }
 
-/// Sends one message that is to follow `sequence`. One that is too large for the server is left
-/// out: followers see the gap and read it from the store.
+/// Sends one message that is to follow `sequence`, and wants no answer. False for one that is too
+/// large for the server: it is left out, followers see the gap and read it from the store.
 async fn hand_over(
+    link: &Link,
+    context: &Context,
+    sequence: u64,
+    message: &Message,
+) -> Result<bool, BusError> {
+    let subject = message::subject(&message.event);
+    let payload = message.event.event.payload.clone();
+    let headers = fenced(link, sequence, message);
+    match context.client().publish_with_headers(subject, headers, payload).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == PlainErrorKind::MaxPayloadExceeded => {
+            left_out(message);
+            Ok(false)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// The same, and the server answers.
+async fn ask_for(
     link: &Link,
     context: &Context,
     sequence: u64,
     message: &Message,
 ) -> Result<Option<PublishAckFuture>, BusError> {
     let publish = PublishMessage::build()
-        .headers(message::headers(link.log, message))
-        .payload(message.event.event.payload.clone())
-        .expected_stream(&link.config.name)
-        .expected_last_sequence(sequence);
+        .headers(fenced(link, sequence, message))
+        .payload(message.event.event.payload.clone());
     match context.send_publish(message::subject(&message.event), publish).await {
-        Ok(acknowledgement) => Ok(Some(acknowledgement)),
+        Ok(taken) => Ok(Some(taken)),
         Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-            metrics::counter!("annals_bus_too_large_total").increment(1);
-            let position = message.event.position;
-            tracing::warn!(%position, "an event is too large for the server's max_payload");
+            left_out(message);
             Ok(None)
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Makes sure that the message of that sequence is this one. Where it is not, or not yet, the relay
+/// asks once more where the stream ends.
+async fn look_for(
+    link: &Link,
+    context: &Context,
+    sequence: u64,
+    message: &Message,
+) -> Result<(), BusError> {
+    let stream = context.get_stream_no_info(&link.config.name).await.map_err(failed)?;
+    let wanted = Last { position: message.event.position, leaf: message.event.leaf };
+    if at(link, &stream, sequence).await? == Some(wanted) { Ok(()) } else { Err(misplaced()) }
+}
+
+fn fenced(link: &Link, sequence: u64, message: &Message) -> HeaderMap {
+    let mut headers = message::headers(link.log, message);
+    headers.insert(NATS_EXPECTED_STREAM, link.config.name.as_str());
+    headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(sequence));
+    headers
+}
+
+fn left_out(message: &Message) {
+    metrics::counter!("annals_bus_too_large_total").increment(1);
+    let position = message.event.position;
+    tracing::warn!(%position, "an event is too large for the server's max_payload");
+}
+
+fn misplaced() -> BusError {
+    BusError("a message was not stored where it belongs".into())
 }

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 
 use super::*;
 use crate::{
-    bus::testing::{VecFeed, event, message},
+    bus::testing::{VecFeed, message},
     evidence::{leaf, sha256},
 };
 
@@ -152,18 +152,23 @@ async fn strangers_in_the_stream_are_passed_over_and_other_logs_are_not() {
     bus.publish(vec![message(7)]).await.unwrap();
 }
 
+/// The first `count` messages of a log, of which one is larger than 65536 bytes.
+fn with_a_large_one(feed: &VecFeed, count: u64, large: usize) -> Vec<Message> {
+    let mut messages = feed.grow(count);
+    let mut event = (*messages[large].event).clone();
+    event.event.payload = vec![b'x'; 100_000].into();
+    event.event.payload_sha256 = sha256(&event.event.payload);
+    event.leaf = leaf(LOG, event.stream, event.version, event.recorded_at, &event.event);
+    messages[large].event = Arc::new(event);
+    messages
+}
+
 #[tokio::test]
 async fn an_event_too_large_for_the_server_is_left_out_and_comes_from_the_store() {
     let config = "max_payload: 65536";
     let Some(test) = Test::start_with("nats::an_event_too_large", config) else { return };
     let bus = test.bus().await;
-    let feed = Arc::new(VecFeed::default());
-    let mut messages = feed.grow(3);
-    let mut large = (*event(2)).clone();
-    large.event.payload = vec![b'x'; 100_000].into();
-    large.event.payload_sha256 = sha256(&large.event.payload);
-    large.leaf = leaf(LOG, large.stream, large.version, large.recorded_at, &large.event);
-    messages[1].event = Arc::new(large);
+    let messages = with_a_large_one(&VecFeed::default(), 3, 1);
     let mut ear = bus.subscribe(Position::START).await.unwrap();
     bus.publish(messages).await.unwrap();
     assert_eq!(last(&bus).await, Some(3));
@@ -173,6 +178,25 @@ async fn an_event_too_large_for_the_server_is_left_out_and_comes_from_the_store(
     }
     let heard: Vec<_> = heard.iter().map(|it| (it.previous.0, it.event.position.0)).collect();
     assert_eq!(heard, [(0, 1), (2, 3)], "who hears it knows that 2 is missing");
+}
+
+#[tokio::test]
+async fn the_last_of_a_page_may_be_too_large_and_the_others_are_there_for_certain() {
+    let config = "max_payload: 65536";
+    let Some(test) = Test::start_with("nats::the_last_of_a_page", config) else { return };
+    let (bus, other) = (test.bus().await, test.bus().await);
+    bus.publish(with_a_large_one(&VecFeed::default(), 3, 2)).await.unwrap();
+    assert_eq!(stored(&test).await, [1, 2]);
+    bus.publish(with_a_large_one(&VecFeed::default(), 3, 2).split_off(2)).await.unwrap();
+    assert_eq!(stored(&test).await, [1, 2], "alone it is left out, too");
+    bus.publish(vec![message(4)]).await.unwrap();
+    // Another came between: that its message has the sequence of ours says nothing.
+    assert_eq!(last(&other).await, Some(4));
+    other.publish(vec![message(5)]).await.unwrap();
+    let mut messages = with_a_large_one(&VecFeed::default(), 7, 6).split_off(5);
+    messages[0].previous = Position(4);
+    assert!(bus.publish(messages).await.is_err());
+    assert_eq!(stored(&test).await, [1, 2, 4, 5]);
 }
 
 #[tokio::test]
