@@ -104,26 +104,35 @@ impl Relay {
 
     async fn carry_on(&self) -> Result<Infallible, Trouble> {
         let mut at = self.start().await?;
-        let mut page = self.feed.read(at, PAGE).await?;
+        let mut read_ahead = None;
         loop {
             self.carried(at);
-            let Some(last) = page.last().map(|event| event.position) else {
-                metrics::gauge!("annals_relay_lag_events").set(0.0);
-                self.feed.wait(at).await;
-                page = self.feed.read(at, PAGE).await?;
-                continue;
+            let page = match read_ahead.take() {
+                Some(page) => page,
+                None => self.next_page(at).await?,
             };
+            let Some(last) = page.last().map(|event| event.position) else { continue };
             if page.len() == PAGE {
                 self.measure_lag().await?;
+                // While the bus takes this page the next is read.
+                let (published, next) = tokio::join!(
+                    self.publisher.publish(messages(at, page)),
+                    self.feed.read(last, PAGE)
+                );
+                published?;
+                read_ahead = Some(next?);
+            } else {
+                self.publisher.publish(messages(at, page)).await?;
             }
-            // While the bus takes this page the next is read.
-            let (published, next) = tokio::join!(
-                self.publisher.publish(messages(at, page)),
-                self.feed.read(last, PAGE)
-            );
-            published?;
-            (at, page) = (last, next?);
+            at = last;
         }
+    }
+
+    /// Waits for more, and reads it.
+    async fn next_page(&self, at: Position) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        metrics::gauge!("annals_relay_lag_events").set(0.0);
+        self.feed.wait(at).await;
+        self.feed.read(at, PAGE).await
     }
 
     /// Where to go on: after the last message of the bus, or at the head of the log where it has

@@ -115,6 +115,27 @@ impl Follower {
         if events.is_empty() { self.read(limit).await } else { Ok(events) }
     }
 
+    /// What else comes within `patience`, to go with what has come: a bus that says nothing for so
+    /// short a time is believed, and the store is left alone.
+    ///
+    /// # Errors
+    /// As [`Follower::next`].
+    pub async fn more(
+        &mut self,
+        limit: usize,
+        patience: Duration,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        if self.behind || !self.is_listening() {
+            return self.next(limit, patience).await;
+        }
+        let heard = self.hear(limit.max(1), patience).await;
+        #[cfg(feature = "planted")]
+        if Mistake::SequenceAsPosition.is_planted() {
+            return Ok(self.believe_all(heard));
+        }
+        self.believe(heard).await
+    }
+
     /// What the bus says within `patience`; without a bus that long a wait for the store.
     async fn hear(&mut self, limit: usize, patience: Duration) -> Vec<Message> {
         if let Some(subscription) = &mut self.subscription {

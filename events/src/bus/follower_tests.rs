@@ -49,6 +49,28 @@ async fn live_events_come_by_the_bus_alone() {
 }
 
 #[tokio::test]
+async fn what_goes_with_it_comes_by_the_bus_or_not_at_all() {
+    let (feed, bus) = (Arc::new(VecFeed::default()), InProcessBus::default());
+    let mut follower = follower(&feed, &bus, 0).await;
+    bus.publish(feed.grow(1)).await.unwrap();
+    assert_eq!(positions(&follower.next(10, PATIENCE).await.unwrap()), [1]);
+    // The first that is heard is compared with the store.
+    bus.publish(feed.grow(1)).await.unwrap();
+    assert_eq!(positions(&follower.next(10, PATIENCE).await.unwrap()), [2]);
+    let (third, late) = (feed.grow(1), feed.grow(1));
+    bus.publish(third).await.unwrap();
+    let reads = feed.reads();
+    assert_eq!(positions(&follower.more(10, PATIENCE).await.unwrap()), [3]);
+    assert!(follower.more(10, Duration::from_millis(2)).await.unwrap().is_empty());
+    assert_eq!(feed.reads(), reads, "the store was left alone");
+    bus.publish(late).await.unwrap();
+    assert_eq!(positions(&follower.more(10, PATIENCE).await.unwrap()), [4]);
+    // Without a bus there is nothing but the store.
+    let mut alone = Follower::new(feed.clone(), None, Position(2)).of_log(LOG);
+    assert_eq!(positions(&alone.more(10, NONE).await.unwrap()), [3, 4]);
+}
+
+#[tokio::test]
 async fn a_follower_far_behind_reads_the_store_in_pages() {
     let (feed, bus) = (Arc::new(VecFeed::default()), InProcessBus::default());
     let published = feed.grow(25);

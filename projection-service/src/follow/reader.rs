@@ -132,7 +132,7 @@ impl Reader {
             if left.is_zero() {
                 break;
             }
-            events.extend(self.follower.next(self.limit - events.len(), left).await?);
+            events.extend(self.follower.more(self.limit - events.len(), left).await?);
         }
         self.is_busy = events.len() >= BUSY;
         Ok(())
