@@ -85,10 +85,16 @@ fn open(table: &Table) -> String {
     }
 }
 
+/// The rows are found first, then changed by where they lie. Were the keys compared with the table
+/// that is changed, a plan from when it was empty would go through all of its open rows for each key,
+/// and such a plan is kept.
 fn close(table: &Table) -> String {
     let arrays = arrays(table.key.iter().map(|column| column.of).chain([ColumnType::Int]));
     format!(
-        "update \"{}\" t set to_position = l.at from unnest({arrays}) as l({}, at) where {}{}",
+        "update \"{0}\" t set to_position = l.at from \
+         (select l.at, found.place from unnest({arrays}) as l({1}, at) cross join lateral \
+         (select t.ctid as place from \"{0}\" t where {2}{3} offset 0) as found offset 0) as l \
+         where t.ctid = l.place",
         table.name,
         key_names(table.key),
         key_matches(table.key),
@@ -131,6 +137,7 @@ fn remove(table: &Table) -> String {
     )
 }
 
+/// `offset 0`: key by key, for the same reason.
 fn load(table: &Table) -> String {
     let columns: Vec<_> = table
         .key
@@ -139,10 +146,11 @@ fn load(table: &Table) -> String {
         .map(|column| format!("t.\"{}\"", column.name))
         .collect();
     format!(
-        "select l.place, {} from unnest({}) with ordinality as l({}, place) join \"{}\" t on {}{}",
-        columns.join(", "),
+        "select l.place, t.* from unnest({}) with ordinality as l({}, place) cross join lateral \
+         (select {} from \"{}\" t where {}{} offset 0) as t",
         key_arrays(table),
         key_names(table.key),
+        columns.join(", "),
         table.name,
         key_matches(table.key),
         open(table)
