@@ -99,13 +99,9 @@ impl Question {
 
     /// Reads a place, if it was written down for this very question and caller.
     pub(crate) fn place(&self, cursor: &str) -> Result<Place, Problem> {
-        let invalid = || {
-            let detail = "the cursor belongs to another question or caller, or was changed";
-            Problem::bad("cursor.invalid", detail)
-        };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
         let written: Written = serde_json::from_slice(&bytes).map_err(|_| invalid())?;
-        if written.v != FORM || self.hash(&written)? != written.q {
+        if written.v != FORM || self.hash(&written)? != written.q || !is_storable(&written.k) {
             return Err(invalid());
         }
         Ok(Place {
@@ -114,6 +110,17 @@ impl Question {
             key: written.k.into_iter().map(Value::from).collect(),
         })
     }
+}
+
+/// PostgreSQL has no text with a zero in it.
+fn is_storable(key: &[Part]) -> bool {
+    key.iter().all(|part| !matches!(part, Part::Text(text) if text.contains('\0')))
+}
+
+/// The answer to a cursor that was not given to this caller for this question.
+pub(crate) fn invalid() -> Problem {
+    let detail = "the cursor belongs to another question or caller, or was changed";
+    Problem::bad("cursor.invalid", detail)
 }
 
 #[cfg(test)]

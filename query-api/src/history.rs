@@ -69,7 +69,9 @@ pub(crate) async fn history(
     let limit = params.limit()?;
     params.finish()?;
     let stream = StreamName { category, id: known_id(&id)? };
-    let after = moment.after.take().and_then(|key| key.first().and_then(Key::int));
+    let after = moment
+        .begins_after(|key| matches!(key, [Key::Int(_)]))?
+        .and_then(|key| key.first().and_then(Key::int));
     let after = Version(after.and_then(|version| u64::try_from(version).ok()).unwrap_or(0));
     let read = app.streams.read_stream(stream, after, limit + 1).await?;
     let mut events: Vec<_> =

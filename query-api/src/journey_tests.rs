@@ -5,17 +5,21 @@ use axum::{
     http::{Request, header},
 };
 use events::{
-    CrmEvent,
+    CrmEvent, Position,
     access::Scope,
     customers::{AccountDetailsChanged, AccountEvent, ParentAccountSet},
     ids::CustomerRef,
     sales::{OpportunityEvent, OpportunityWon},
     store::StreamReader,
 };
+use projection_service::table::Value as Stored;
 use serde_json::{Value, json};
 
-use crate::testing::{
-    START, World, account, brl, contact, day, instant, line, on_both, opportunity, token,
+use crate::{
+    cursor::{Place, Question},
+    testing::{
+        START, World, account, brl, contact, day, instant, line, on_both, opportunity, token, user,
+    },
 };
 
 on_both! { World:
@@ -28,6 +32,7 @@ on_both! { World:
     a_record_is_shown_as_it_was_known_and_as_it_was,
     a_list_is_paged_as_of_its_first_page,
     a_cursor_is_of_no_use_to_another_caller,
+    a_cursor_with_a_key_that_was_made_up_is_refused,
     contacts_whose_names_were_erased_are_listed_last,
     a_timeline_is_told_newest_first_in_either_time,
     expected_revenue_is_summed_as_of_any_moment_in_either_sense,
@@ -172,6 +177,46 @@ async fn a_cursor_is_of_no_use_to_another_caller(world: World) {
     assert_eq!(world.ask(&token("ana"), &path).await.status, 200);
     let refused = world.ask(&token("bia"), &path).await;
     assert_eq!(refused.code(), (400, "cursor.invalid".to_owned()));
+}
+
+/// How a cursor is made is no secret.
+async fn a_cursor_with_a_key_that_was_made_up_is_refused(world: World) {
+    world.add_account("Alpha").await;
+    world.add_account("Beta").await;
+    let question =
+        Question { path: "/accounts".to_owned(), parameters: String::new(), caller: user("ana").0 };
+    let position = world.get("/accounts").await.json()["position"].as_str().unwrap().parse();
+    let position = Position(position.unwrap());
+    let ask = async |path: &str, key: &[Stored]| {
+        let question = Question { path: path.to_owned(), ..question.clone() };
+        let place = Place { position, instant: instant(START), key: key.into() };
+        let cursor = question.cursor(&place).unwrap();
+        world.get(&format!("{path}?cursor={cursor}")).await
+    };
+    let id = Stored::Id(account("Alpha").0);
+    let text = || Stored::from("alpha");
+    let wrong: [&[Stored]; 8] = [
+        &[],
+        &[text()],
+        &[Stored::Int(1), text()],
+        &[Stored::Null, id.clone()],
+        &[id.clone(), id.clone()],
+        &[text(), "no id".into()],
+        &["a\0".into(), id.clone()],
+        &[text(), id.clone(), id.clone()],
+    ];
+    let record = format!("/accounts/{}", account("Alpha").0);
+    let mut paths = vec!["/accounts".to_owned()];
+    paths
+        .extend(["timeline", "sales", "connections", "history"].map(|of| format!("{record}/{of}")));
+    for path in &paths {
+        for key in wrong {
+            let answer = ask(path, key).await;
+            assert_eq!(answer.code(), (400, "cursor.invalid".to_owned()), "{path} {key:?}");
+        }
+    }
+    let after_alpha = ask("/accounts", &[text(), id]).await.json();
+    assert_eq!(texts(&after_alpha["items"], "name"), ["Beta"]);
 }
 
 async fn contacts_whose_names_were_erased_are_listed_last(world: World) {

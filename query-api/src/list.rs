@@ -2,7 +2,7 @@
 
 use projection_service::{
     record::folded,
-    table::{Table, Value},
+    table::{ColumnType, Table, Value},
 };
 
 use crate::http::{
@@ -167,6 +167,19 @@ impl List {
 
     fn is_nullable(&self, column: &str) -> bool {
         self.table.columns.iter().any(|known| known.name == column && known.nullable)
+    }
+
+    /// Whether that is the key of a row in this order.
+    pub(crate) fn fits(&self, wish: &Wish, key: &[Value]) -> bool {
+        let [sorted_by, Value::Id(_)] = key else { return false };
+        let mut columns = self.table.key.iter().chain(self.table.columns);
+        columns.find(|column| column.name == wish.sort.column).is_some_and(|column| match sorted_by
+        {
+            Value::Null => column.nullable,
+            Value::Int(_) => column.of == ColumnType::Int,
+            Value::Text(_) => column.of == ColumnType::Text,
+            Value::Id(_) => column.of == ColumnType::Id,
+        })
     }
 
     /// Which parts of the order there are after `after`.

@@ -29,7 +29,7 @@ const BATCH: usize = 500;
 pub(crate) async fn page(app: &App, ask: &Ask, list: &'static List) -> Answered {
     let (mut moment, params) = app.open(ask, Scope::Read, Senses::Recorded).await?;
     let wish = list.wish(params)?;
-    let after = moment.after.take();
+    let after = moment.begins_after(|key| list.fits(&wish, key))?;
     let mut items: Vec<Box<RawValue>> = Vec::new();
     let mut last = None;
     let mut has_more = false;

@@ -151,7 +151,9 @@ pub(crate) async fn connections<R: Record>(
     };
     params.finish()?;
     let id = known_id(&id)?;
-    let after = moment.after.take().and_then(|key| key.first().and_then(|value| value.id()));
+    let after = moment
+        .begins_after(|key| matches!(key, [Value::Id(_)]))?
+        .and_then(|key| key.first().and_then(|value| value.id()));
     let effective_on = (moment.sense == Sense::Effective).then(|| moment.day().number());
     let record = (R::CATEGORY, id);
     let position = moment.position.sql();

@@ -184,7 +184,11 @@ pub(crate) async fn timeline<R: Record>(
     let narrowed = Narrowed::take(&mut params, &moment)?;
     params.finish()?;
     let id = known_id(&id)?;
-    let after = moment.after.take();
+    let sense = moment.sense;
+    let after = moment.begins_after(|key| match sense {
+        Sense::Recorded => matches!(key, [Value::Int(_)]),
+        Sense::Effective => matches!(key, [Value::Int(_), Value::Int(_)]),
+    })?;
     let until = (moment.position.sql(), moment.instant.micros());
     let subject = (R::CATEGORY, id);
     let statement = statement(subject, moment.sense, until, &narrowed, after.as_deref(), limit + 1);

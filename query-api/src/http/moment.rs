@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     as_of::{self, AsOf, Cut, Sense},
-    cursor::{Place, Question},
+    cursor::{self, Place, Question},
     database::{DatabaseError, Row, Snapshot},
 };
 
@@ -77,7 +77,7 @@ pub(crate) struct Moment {
     pub(crate) log: LogId,
     question: Question,
     /// Where the page begins; none on the first page.
-    pub(crate) after: Option<Vec<Value>>,
+    after: Option<Vec<Value>>,
 }
 
 impl Moment {
@@ -102,6 +102,16 @@ impl Moment {
     /// The day of the instant the question is about.
     pub(crate) fn day(&self) -> Day {
         day_in(&self.zone, self.instant)
+    }
+
+    /// The key that the page begins after, if it is not the first. How a cursor is made is no secret:
+    /// a key that `fits` does not know was made up.
+    pub(crate) fn begins_after(
+        &mut self,
+        fits: impl FnOnce(&[Value]) -> bool,
+    ) -> Result<Option<Vec<Value>>, Problem> {
+        let after = self.after.take();
+        if after.as_deref().is_none_or(fits) { Ok(after) } else { Err(cursor::invalid()) }
     }
 
     /// The cursor of the page that begins after `key`.

@@ -112,7 +112,7 @@ pub(crate) async fn sales<R: Record>(
     let chain = params.id("chain")?;
     params.finish()?;
     let id = known_id(&id)?;
-    let after = moment.after.take();
+    let after = moment.begins_after(|key| matches!(key, [Value::Int(_), Value::Id(_)]))?;
     let position = moment.position.sql();
     let statement = chains((R::CATEGORY, id), position, chain, after.as_deref(), limit + 1);
     let rows = moment.rows(&statement.text, &statement.binds).await?;

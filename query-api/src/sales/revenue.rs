@@ -294,7 +294,9 @@ async fn answer_page(
     groups: Vec<(String, Value, Measures)>,
     totals: BTreeMap<String, Measures>,
 ) -> Answered {
-    let start = moment.after.take().and_then(|key| key.first().and_then(Value::int));
+    let start = moment
+        .begins_after(|key| matches!(key, [Value::Int(_)]))?
+        .and_then(|key| key.first().and_then(Value::int));
     let start = start.and_then(|start| usize::try_from(start).ok()).unwrap_or(0);
     let end = groups.len().min(start.saturating_add(wish.limit));
     let page = groups.get(start..end).unwrap_or_default();
