@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path};
 
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::{
+    self, Context, ErrorCode,
+    context::{GetStreamError, GetStreamErrorKind},
+    stream::Stream,
+};
 use futures_util::StreamExt;
 use tests::Cluster;
 
@@ -11,6 +15,20 @@ const NAME: &str = "ANNALS";
 
 async fn context(cluster: &Cluster) -> Context {
     jetstream::new(async_nats::connect(cluster.nats.url()).await.unwrap())
+}
+
+/// The stream, unless a fault before took it and the relay has not made it again.
+async fn stream(cluster: &Cluster) -> Option<Stream> {
+    match context(cluster).await.get_stream(NAME).await {
+        Ok(stream) => Some(stream),
+        Err(error) if is_missing(&error) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn is_missing(error: &GetStreamError) -> bool {
+    let GetStreamErrorKind::JetStream(error) = error.kind() else { return false };
+    error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }
 
 /// How many messages the stream has.
@@ -23,13 +41,17 @@ pub(super) async fn messages(cluster: &Cluster) -> u64 {
 
 /// Takes every message out of it; answers with how many there were.
 pub(super) async fn purge(cluster: &Cluster) -> u64 {
-    let stream = context(cluster).await.get_stream(NAME).await.unwrap();
+    let Some(stream) = stream(cluster).await else { return 0 };
     stream.purge().await.unwrap().purged
 }
 
-/// Deletes it.
+/// Deletes it; answers with whether it was there.
 pub(super) async fn delete(cluster: &Cluster) -> bool {
-    context(cluster).await.delete_stream(NAME).await.unwrap().success
+    match context(cluster).await.delete_stream(NAME).await {
+        Ok(deleted) => deleted.success,
+        Err(error) if is_missing(&error) => false,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// How many listen to it.
@@ -42,7 +64,7 @@ pub(super) async fn consumers(cluster: &Cluster) -> usize {
 
 /// Deletes everybody who listens to it; answers with how many there were.
 pub(super) async fn delete_consumers(cluster: &Cluster) -> usize {
-    let stream = context(cluster).await.get_stream(NAME).await.unwrap();
+    let Some(stream) = stream(cluster).await else { return 0 };
     let names: Vec<_> = stream.consumer_names().map(Result::unwrap).collect().await;
     for name in &names {
         // It may have gone by itself.
