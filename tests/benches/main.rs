@@ -86,6 +86,7 @@ async fn deployment(
     let mut product = Product::start(deployment).await;
     writing::run(report, &product, folder, seconds).await?;
     writing::two_services(report, &mut product, seconds).await?;
+    writing::alone(report, &mut product, seconds).await?;
     product.stop().await;
     flush_probe(report, folder, &format!("between writing and reading, {deployment:?}"))?;
 

@@ -28,6 +28,7 @@ pub(crate) const REPLAY: &str = "replay: all read models with their history";
 pub(crate) const RELAY: &str = "relay: a backlog to JetStream";
 pub(crate) const ONE_SERVICE: &str = "CreateContact, one command service";
 pub(crate) const TWO_SERVICES: &str = "CreateContact, two command services";
+pub(crate) const ALONE: &str = "CreateContact, no projection service running";
 /// The role follows, in these four.
 pub(crate) const COLD_START: &str = "cold start to the first 200: ";
 pub(crate) const IDLE: &str = "resident memory, idle: ";

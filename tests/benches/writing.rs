@@ -3,11 +3,11 @@
 use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
-use tests::Cluster;
+use tests::{Cluster, Role};
 
 use crate::{
     load::{self, Seen, post},
-    names::{BARE_POSTGRES, BARE_SQLITE, CREATE, ECHO, ONE_SERVICE, TWO_SERVICES},
+    names::{ALONE, BARE_POSTGRES, BARE_SQLITE, CREATE, ECHO, ONE_SERVICE, TWO_SERVICES},
     product::{Product, address},
     report::Report,
     yardsticks,
@@ -89,6 +89,24 @@ pub(crate) async fn two_services(
         product.http().settled().await;
         let created = create(addresses, product, SHARED, seconds).await?;
         report.load(product, workload, SHARED, &created);
+    }
+    Ok(())
+}
+
+/// The command service alone: what it can do where the read models are made elsewhere. Ends the
+/// other roles.
+pub(crate) async fn alone(
+    report: &mut Report,
+    product: &mut Product,
+    seconds: f64,
+) -> anyhow::Result<()> {
+    let Product::Cluster(cluster) = &mut *product else { return Ok(()) };
+    cluster.http(0, 0).settled().await;
+    let others = cluster.commands.iter_mut().skip(1);
+    others.chain(&mut cluster.projections).chain(&mut cluster.queries).for_each(Role::terminate);
+    for connections in [SHARED, CONNECTIONS[3]] {
+        let created = create(&[product.commands()?], product, connections, seconds).await?;
+        report.load(product, ALONE, connections, &created);
     }
     Ok(())
 }
