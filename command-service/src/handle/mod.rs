@@ -123,7 +123,7 @@ impl Handler {
         let mut basis = Basis::default();
         let makes = request.expected.is_none() && request.command.makes_key();
         let mut own = self.load_own(stream, makes).await?;
-        let attempts = if self.fresh.is_some() { MAX_SHARED_ATTEMPTS } else { MAX_ATTEMPTS };
+        let attempts = if self.store.is_shared() { MAX_SHARED_ATTEMPTS } else { MAX_ATTEMPTS };
         for _ in 0..attempts {
             let prepared = match self.prepare(request, stream, &own, &mut basis).await {
                 Ok(Some(prepared)) => prepared,
