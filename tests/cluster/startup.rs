@@ -16,8 +16,9 @@ pub(crate) const USAGE: i32 = 2;
 /// Starts a role that has to refuse; answers with its line.
 #[track_caller]
 pub(crate) fn refused(role: &str, environment: &[(&str, &str)], code: i32) -> String {
-    let mut command = Command::new(binary());
-    command.args([role, "--listen", "127.0.0.1:0"]);
+    // One that is not refused serves: 124 is said then.
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(binary()).args([role, "--listen", "127.0.0.1:0"]);
     let output = command.envs(environment.iter().copied()).output().expect("the binary runs");
     let line = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(code), "{line}");
@@ -219,8 +220,10 @@ async fn a_bus_of_another_log_or_without_a_login_is_refused() {
     );
     owner.start();
     owner.http(&theirs).account("Contoso").await;
-    tests::until("the stream is made", async || owner.ready().await["bus"]["available"] == true)
-        .await;
+    tests::until("the stream is made", async || {
+        owner.metric("annals_relay_position").await.is_some()
+    })
+    .await;
     owner.terminate();
     founded(&one, &mine);
     let (url, bus) = (one.url(), nats.url());
