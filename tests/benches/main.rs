@@ -124,7 +124,8 @@ fn flush_probe(report: &mut Report, folder: &Path, when: &str) -> anyhow::Result
 /// The table of lines that were measured before.
 fn print_table(files: &[String]) -> anyhow::Result<()> {
     let mut lines = Vec::new();
-    for file in files {
+    // Cargo's own argument comes last.
+    for file in files.iter().filter(|file| !file.starts_with("--")) {
         let text = std::fs::read_to_string(file)?;
         lines.extend(text.lines().filter_map(Line::from_json));
     }
