@@ -4,7 +4,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
+
+use serde_json::Value;
 
 /// Who may depend on whom. Everything else is a design change: edit this table on purpose.
 const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
@@ -203,6 +206,20 @@ fn the_top_level_shows_the_six_crates_and_nothing_else() {
             || LEFT_BEHIND.contains(&name.as_str());
         assert!(allowed, "`{name}` does not belong at the top level");
     }
+}
+
+/// The first command of the README names no binary.
+#[test]
+fn cargo_run_starts_the_product() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let run: Vec<_> = packages.iter().filter_map(|it| it["default_run"].as_str()).collect();
+    assert_eq!(run, ["annals"]);
 }
 
 #[test]
