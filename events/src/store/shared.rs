@@ -64,6 +64,10 @@ impl Shared {
     /// Where others see the end of the log: when that is what the writer of this store is committing,
     /// waits until it has shown the events too. Otherwise they would be read back.
     pub(crate) async fn settle(&self, end: Position) {
+        // What is shown already was committed before: a group of refusals makes the log no longer.
+        if end <= self.published().head.position {
+            return;
+        }
         let mut committing = self.committing.subscribe();
         let done = committing.wait_for(|committing| *committing != Some(end));
         timeout(SETTLING, done).await.ok();

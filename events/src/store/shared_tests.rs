@@ -41,3 +41,11 @@ async fn a_writer_that_hears_nothing_is_not_waited_for() {
     shared.settle(Position(9)).await;
     assert!(begun.elapsed() >= SETTLING && begun.elapsed() < 2 * SETTLING);
 }
+
+#[tokio::test]
+async fn what_is_shown_already_is_not_waited_for() {
+    let shared = shared();
+    // Refused commands are written down, the log ends where it ended.
+    shared.committing(Some(Position(7)));
+    assert!(shared.settle(Position(7)).now_or_never().is_some());
+}
