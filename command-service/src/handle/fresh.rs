@@ -2,8 +2,9 @@
 //!
 //! Nothing is judged on a state older than the log was when the request came in: [`Handler::freshen`]
 //! asks the store where the log ends, and drops from memory what was changed up to there. For a single
-//! command the check of its token asked already. Whatever
-//! does not end in an append (a refusal, a quiet answer) is confirmed once more
+//! command the check of its token has asked already ([`Freshened`]).
+//!
+//! Whatever does not end in an append (a refusal, a quiet answer) is confirmed once more
 //! ([`Handler::moved`]): all that it was judged by stood together at one position of the log, which
 //! is not before the request. So it is linearizable, as if that one position had been all there was.
 //! An accepted command's own stream is compared by the append itself; what else it was judged by was
@@ -271,6 +272,9 @@ async fn soon<T>(answer: Answer<'_, Result<T, StoreError>>) -> Result<T, StoreEr
 #[cfg(test)]
 #[path = "fresh_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "asked_tests.rs"]
+mod asked_tests;
 #[cfg(test)]
 #[path = "shared_tests.rs"]
 mod shared_tests;

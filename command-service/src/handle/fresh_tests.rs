@@ -2,7 +2,7 @@
 //! twice, the second time by loops that do not look what the others do: then it must go wrong, or
 //! the scene would show nothing.
 
-use std::{collections::BTreeSet, sync::atomic::Ordering::SeqCst};
+use std::collections::BTreeSet;
 
 use events::{
     CrmEvent, Payload,
@@ -25,14 +25,14 @@ use crate::{
 const SECRET: [u8; 32] = [9; 32];
 
 /// Two write loops with a memory of their own, on one log.
-struct Two {
-    world: World,
+pub(super) struct Two {
+    pub(super) world: World,
     a: Arc<Handler>,
-    b: Arc<Handler>,
+    pub(super) b: Arc<Handler>,
 }
 
 impl Two {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let world = World::shared().await;
         let a = world.handler_on(world.store.clone());
         let b = world.handler_on(world.store.clone());
@@ -46,14 +46,14 @@ impl Two {
         Self { world, a, b }
     }
 
-    async fn account(&self) -> AccountId {
+    pub(super) async fn account(&self) -> AccountId {
         let account = AccountId(self.world.id());
         let body = json!({ "account_id": account, "name": "Contoso" });
         self.world.send_to(&self.a, "CreateAccount", body).await.unwrap();
         account
     }
 
-    async fn token(&self, user: UserId) -> (TokenId, PresentedToken) {
+    pub(super) async fn token(&self, user: UserId) -> (TokenId, PresentedToken) {
         let token = TokenId(self.world.id());
         let body = json!({
             "token_id": token, "user": user, "scopes": ["write"],
@@ -266,7 +266,7 @@ async fn a_state_that_was_read_before_a_change_is_not_kept_after_it() {
 
 /// So much happens to the account that it is cheaper to forget everything than to read it. Answers
 /// with the account's version.
-async fn much_happens(two: &Two, account: AccountId) -> Version {
+pub(super) async fn much_happens(two: &Two, account: AccountId) -> Version {
     let Two { world, .. } = two;
     let changed = world.store.read_stream(account.stream(), Version(1), 1).await.unwrap();
     let mut expected = Version(2);
@@ -283,86 +283,6 @@ async fn much_happens(two: &Two, account: AccountId) -> Version {
         expected = expected.plus(1_000);
     }
     expected
-}
-
-#[tokio::test]
-async fn who_was_away_for_long_reads_no_backlog_and_is_right() {
-    let two = Two::new().await;
-    let account = two.account().await;
-    let store = Watched::new(two.world.store.clone(), None);
-    let idle = two.world.handler_on(store.clone());
-    idle.freshen().await.unwrap();
-    let change = json!({ "account_id": account, "industry": "Paper" });
-    two.world.send_to(&two.b, "ChangeAccountDetails", change).await.unwrap();
-    assert_eq!(idle.load(account.stream()).await.unwrap().version, Version(2));
-    let version = much_happens(&two, account).await;
-    idle.freshen().await.unwrap();
-    assert_eq!(store.pages.load(SeqCst), 0);
-    assert_eq!(idle.load(account.stream()).await.unwrap().version, version);
-}
-
-#[tokio::test]
-async fn who_comes_together_asks_for_the_head_together() {
-    let two = Two::new().await;
-    let store = Watched::new(two.world.store.clone(), None);
-    let handler = two.world.handler_on(store.clone());
-    let all = (0..1_000).map(|_| handler.freshen());
-    futures_util::future::join_all(all).await.into_iter().for_each(|one| assert!(one.is_ok()));
-    let heads = store.heads.load(SeqCst);
-    assert!((1..=2).contains(&heads), "{heads} questions");
-    handler.freshen().await.unwrap();
-    assert_eq!(store.heads.load(SeqCst), heads + 1, "the next asks again");
-}
-
-#[tokio::test]
-async fn a_command_whose_token_was_checked_asks_for_no_other_head() {
-    let two = Two::new().await;
-    let store = Watched::new(two.world.store.clone(), None);
-    let handler = two.world.handler_on(store.clone());
-    let (_, token) = two.token(UserId(ANA)).await;
-    for (employees, is_checked, questions) in [(1, false, 2), (2, true, 1)] {
-        let body = json!({ "account_id": two.account().await, "employees": employees });
-        let heads = store.heads.load(SeqCst);
-        let caller = handler.authenticate(&token).await.unwrap().unwrap();
-        let name = "ChangeAccountDetails";
-        let mut request = two.world.request(name, two.world.parse(name, &body));
-        request.freshened = is_checked.then_some(caller.freshened);
-        handler.handle(request).await.unwrap();
-        assert_eq!(store.heads.load(SeqCst) - heads, questions);
-    }
-}
-
-#[tokio::test]
-async fn what_it_appended_itself_is_not_read_back() {
-    let two = Two::new().await;
-    let store = Watched::new(two.world.store.clone(), None);
-    let handler = two.world.handler_on(store.clone());
-    let account = two.world.id();
-    let body = json!({ "account_id": account, "name": "Contoso" });
-    two.world.send_to(&handler, "CreateAccount", body).await.unwrap();
-    for employees in 1..20 {
-        let body = json!({ "account_id": account, "employees": employees });
-        two.world.send_to(&handler, "ChangeAccountDetails", body).await.unwrap();
-    }
-    assert_eq!(store.pages.load(SeqCst), 0);
-    // And what others did in between is.
-    let body = json!({ "account_id": account, "employees": 77 });
-    two.world.send_to(&two.b, "ChangeAccountDetails", body.clone()).await.unwrap();
-    let quiet = two.world.send_to(&handler, "ChangeAccountDetails", body).await.unwrap();
-    assert_eq!(quiet.version, Version(21));
-    assert_eq!(store.pages.load(SeqCst), 1);
-}
-
-#[tokio::test]
-async fn who_has_the_log_for_itself_asks_for_no_head() {
-    let world = World::new().await;
-    let store = Watched::new(world.store.clone(), None);
-    let handler = world.handler_on(store.clone());
-    let account = world.id();
-    let body = json!({ "account_id": account, "name": "Contoso" });
-    world.send_to(&handler, "CreateAccount", body.clone()).await.unwrap();
-    assert_eq!(code(world.send_to(&handler, "CreateAccount", body).await), "record.exists");
-    assert_eq!((store.heads.load(SeqCst), store.pages.load(SeqCst)), (0, 0));
 }
 
 #[test]
