@@ -91,6 +91,18 @@ fi
 status=0
 if [ "$failed" -gt 0 ]; then
     status=1
+    # What each failed test said last, where whoever sees the end of the output sees it.
+    awk '
+        /^failures:$/ { telling = !telling; next }
+        telling && /^---- .* stdout ----$/ { name[++tests] = $2; next }
+        telling && tests && NF { text[tests, ++lines[tests]] = $0 }
+        END {
+            for (test = 1; test <= tests; test++) {
+                print "failed: " name[test]
+                first = lines[test] > 80 ? lines[test] - 79 : 1
+                for (line = first; line <= lines[test]; line++) print "    " text[test, line]
+            }
+        }' "$work/log"
 elif [ "$((passed + ignored))" -eq 0 ]; then
     echo "annals: no test ran" >&2
     status=1

@@ -27,6 +27,7 @@ pub(super) enum Fault {
     StopPostgres,
     RestartPostgres,
     EndSessions,
+    EndTransactions,
     HoldHead,
     DeleteFolder,
     EmptyFolder,
@@ -37,7 +38,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::KillCommandService,
         Self::KillProjectionService,
         Self::KillQueryApi,
@@ -50,6 +51,7 @@ impl Fault {
         Self::StopPostgres,
         Self::RestartPostgres,
         Self::EndSessions,
+        Self::EndTransactions,
         Self::HoldHead,
         Self::DeleteFolder,
         Self::EmptyFolder,
@@ -134,6 +136,7 @@ impl Nemesis {
             | Fault::StopPostgres
             | Fault::RestartPostgres
             | Fault::EndSessions
+            | Fault::EndTransactions
             | Fault::HoldHead => {
                 let hit = Traffic::in_flight(services).await > 0;
                 harm_postgres(fault, cluster, lasting).await && hit
@@ -231,6 +234,7 @@ async fn harm_postgres(fault: Fault, cluster: &mut Cluster, lasting: Duration) -
             let ended: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
             return ended > 0;
         }
+        Fault::EndTransactions => return end_transactions(&postgres.admin_url(), lasting).await,
         _ => {
             let mut connection = PgConnection::connect(postgres.url()).await.unwrap();
             let sql = format!("begin; select * from {LOG_SCHEMA}.log_head for update");
@@ -241,4 +245,20 @@ async fn harm_postgres(fault: Fault, cluster: &mut Cluster, lasting: Duration) -
         }
     }
     true
+}
+
+/// Ends sessions at the worst moment there is: between two statements of a transaction. Lies in wait
+/// for them for that long; whether any came.
+async fn end_transactions(url: &str, lasting: Duration) -> bool {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let since = Instant::now();
+    let mut ended = 0;
+    // The server shows a transaction the same sessions however often it asks: one for each look.
+    let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+               where state = 'idle in transaction' and pid <> pg_backend_pid()";
+    while since.elapsed() < lasting {
+        let found: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+        ended += found;
+    }
+    ended > 0
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use events::bus::nemesis::Dice;
+use futures_util::future::try_join_all;
 use serde_json::Value;
 use tests::{Cluster, Http};
 use tokio::{
@@ -105,16 +106,12 @@ impl Traffic {
     /// Begins no new command, and waits until what became of every other is known.
     pub(super) async fn finish(self) -> Done {
         self.stop_writing.send_replace(true);
-        let mut sent = Vec::new();
-        for writer in self.writers {
-            let written = timeout(STILL, writer).await.expect("a command is never answered");
-            sent.extend(written.unwrap());
-        }
+        let written = timeout(STILL, try_join_all(self.writers)).await;
         self.stop_reading.send_replace(true);
-        let mut reads = 0;
-        for reader in self.readers {
-            reads += reader.await.unwrap();
-        }
+        // What a reader or a writer found says more than that another stands still.
+        let reads = try_join_all(self.readers).await.unwrap().into_iter().sum();
+        let written = written.expect("a command is never answered").unwrap();
+        let sent = written.into_iter().flatten().collect();
         Done { sent, reads, unknown: self.round.unknown.load(Ordering::Relaxed) }
     }
 }
