@@ -119,7 +119,7 @@ pub(super) enum Moved {
 }
 
 impl Moved {
-    fn of(event: &CrmEvent) -> Option<Self> {
+    pub(super) fn of(event: &CrmEvent) -> Option<Self> {
         match event {
             CrmEvent::Opportunity(event) => Self::of_opportunity(event),
             CrmEvent::Quote(event) => Self::of_quote(event),

@@ -3,26 +3,28 @@
 use std::collections::BTreeMap;
 
 use events::{
-    ids::Principal,
+    ids::{Category, Principal},
     money::{Currency, Money, Percent},
     values::Day,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    chain_fact::{Booking, ChainFact, Deal, Moved, Offer},
+    chain_booked::{Booked, Bookings},
+    chain_fact::{ChainFact, Deal, Moved, Offer},
     chain_worth::{Dimensions, Measures, Standing, Worth},
 };
 
 /// How an opportunity ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Ending {
     Won { actual: Money, on: Day },
     Lost { on: Day },
 }
 
 /// A value that goes by the order of recording, with the position that set it last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Turn<T> {
     position: u64,
     value: Option<T>,
@@ -42,7 +44,7 @@ impl<T> Turn<T> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Quoted {
     offer: Offer,
     /// The total that is before the customer.
@@ -50,28 +52,38 @@ struct Quoted {
 }
 
 /// A chain at one moment of business time.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Chain {
     deal: Option<(Deal, Turn<Ending>)>,
+    /// Only while nothing is ordered: an order is further than any quote, and stays.
     quotes: BTreeMap<Uuid, Quoted>,
-    orders: BTreeMap<Uuid, Booking>,
+    bookings: Bookings,
 }
 
 impl Chain {
+    /// Whether that fact can be taken by a chain that was written down and read again.
+    pub(super) const fn knows_enough_for(fact: &ChainFact) -> bool {
+        // Which of the bookings that order is, is not written down.
+        !(matches!(fact.moved, Moved::Owner(_))
+            && matches!(fact.document.category, Category::Order))
+    }
+
     /// Takes the next fact in business time.
     pub(super) fn apply(&mut self, fact: &ChainFact) {
         let id = fact.document.id;
         match &fact.moved {
             Moved::Opened(deal) => self.deal = Some((deal.clone(), Turn::default())),
-            Moved::Offered(offer) => {
+            Moved::Offered(offer) if self.bookings.is_empty() => {
                 self.quotes.insert(id, Quoted { offer: offer.clone(), live: Turn::default() });
             }
+            Moved::Offered(_) => {}
             Moved::Ordered(booking) => {
-                self.orders.insert(id, booking.clone());
+                self.quotes.clear();
+                self.bookings.add(id, booking.clone());
             }
             Moved::Active(total) => self.set_live(fact, Some(*total)),
             Moved::Withdrawn => self.set_live(fact, None),
-            Moved::Owner(owner) => self.set_owner(id, *owner),
+            Moved::Owner(owner) => self.set_owner(fact, *owner),
             moved => {
                 if let Some((deal, ending)) = &mut self.deal {
                     apply_to_deal(deal, moved);
@@ -87,13 +99,20 @@ impl Chain {
         }
     }
 
-    fn set_owner(&mut self, document: Uuid, owner: Principal) {
-        if let Some(quoted) = self.quotes.get_mut(&document) {
-            quoted.offer.owner = owner;
-        } else if let Some(booking) = self.orders.get_mut(&document) {
-            booking.owner = owner;
-        } else if let Some((deal, _)) = &mut self.deal {
-            deal.owner = owner;
+    fn set_owner(&mut self, fact: &ChainFact, owner: Principal) {
+        let id = fact.document.id;
+        match fact.document.category {
+            Category::Order => self.bookings.set_owner(id, owner),
+            Category::Quote => {
+                if let Some(quoted) = self.quotes.get_mut(&id) {
+                    quoted.offer.owner = owner;
+                }
+            }
+            _ => {
+                if let Some((deal, _)) = &mut self.deal {
+                    deal.owner = owner;
+                }
+            }
         }
     }
 
@@ -109,34 +128,34 @@ impl Chain {
     /// What it is worth now.
     pub(super) fn worth(&self) -> Worth {
         let mut worth = Worth::new();
-        for booking in self.orders.values() {
-            self.add_order(booking, &mut worth);
+        for booked in self.bookings.sums() {
+            self.add_booked(booked, &mut worth);
         }
         match self.deal.as_ref().map(|(deal, ending)| (deal, ending.value)) {
             Some((deal, Some(ending))) => add_ending(deal, ending, &mut worth),
-            Some((deal, None)) if self.orders.is_empty() => self.add_open_deal(deal, &mut worth),
-            None if self.orders.is_empty() => self.add_lone_quote(&mut worth),
+            Some((deal, None)) if self.bookings.is_empty() => self.add_open_deal(deal, &mut worth),
+            None if self.bookings.is_empty() => self.add_lone_quote(&mut worth),
             // An order is further than anything open: the chain counts as booked, once.
             Some((_, None)) | None => {}
         }
         worth
     }
 
-    fn add_order(&self, booking: &Booking, worth: &mut Worth) {
+    fn add_booked(&self, booked: &Booked, worth: &mut Worth) {
         let deal = self.deal.as_ref().map(|(deal, _)| deal);
         let dimensions = Dimensions {
-            customer: Some(booking.customer),
-            contact: booking.contact,
-            owner: booking.owner,
-            currency: booking.total.currency(),
+            customer: Some(booked.customer),
+            contact: booked.contact,
+            owner: booked.owner,
+            currency: booked.currency,
             stage: deal.map(|deal| deal.stage.to_string()),
-            period: Some(month(booking.ordered_on)),
+            period: Some(booked.month),
             standing: Standing::Ordered,
             product: deal.and_then(|deal| deal.product.as_ref()).map(ToString::to_string),
         };
         let measures = Measures {
-            booked_count: 1,
-            booked_amount: booking.total.minor(),
+            booked_count: booked.count,
+            booked_amount: booked.amount,
             ..Measures::default()
         };
         add(worth, dimensions, measures);
@@ -254,6 +273,6 @@ fn half() -> Percent {
 }
 
 /// The first day of a day's month.
-fn month(day: Day) -> Day {
+pub(super) fn month(day: Day) -> Day {
     Day::new(day.date().first_of_month()).unwrap_or(day)
 }

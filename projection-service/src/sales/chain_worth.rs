@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use events::{
-    ids::{ContactId, CustomerRef, Principal, RecordRef},
+    ids::{ContactId, CustomerRef, Principal},
     money::Currency,
     values::Day,
 };
-
-use super::{chain_fact::ChainFact, chain_state::Chain};
 
 /// In which state an amount is, as a dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +100,7 @@ pub(super) type Worth = BTreeMap<Dimensions, Measures>;
 /// What changes in a chain's worth on each business day.
 pub(super) type Steps = BTreeMap<i64, Worth>;
 
-fn difference(after: &Worth, before: &Worth) -> Worth {
+pub(super) fn difference(after: &Worth, before: &Worth) -> Worth {
     let mut difference = after.clone();
     for (dimensions, measures) in before {
         match difference.entry(dimensions.clone()) {
@@ -119,35 +117,18 @@ fn difference(after: &Worth, before: &Worth) -> Worth {
     difference
 }
 
-/// The steps of a chain's worth over business time, from all facts that are known.
-///
-/// What happened before its document began counts from that beginning; on the same instant the
-/// later record wins. Whether a deal is open and a quote active goes by the order of recording
-/// (see [`crate::record::business_order`]).
-pub(super) fn steps(facts: &[ChainFact]) -> Steps {
-    let begins: BTreeMap<RecordRef, (i64, i64)> = facts
-        .iter()
-        .filter(|fact| fact.begins())
-        .map(|fact| (fact.document, (fact.effective_at, fact.day)))
-        .collect();
-    let when = |fact: &ChainFact| {
-        let own = (fact.effective_at, fact.day);
-        begins.get(&fact.document).map_or(own, |begin| own.max(*begin))
-    };
-    let mut ordered: Vec<_> = facts.iter().map(|fact| (when(fact), fact)).collect();
-    ordered.sort_by_key(|(when, fact)| (when.0, fact.position));
-    let mut chain = Chain::default();
-    let mut before = Worth::new();
-    let mut steps = Steps::new();
-    for day in ordered.chunk_by(|(a, _), (b, _)| a.1 == b.1) {
-        day.iter().for_each(|(_, fact)| chain.apply(fact));
-        let after = chain.worth();
-        if let Some(((_, number), _)) = day.first() {
-            steps.insert(*number, difference(&after, &before));
-        }
-        before = after;
+/// Adds a difference to what changes on a day. Where the organisation moves to another zone the same
+/// day can begin twice.
+pub(super) fn step(steps: &mut Steps, day: i64, difference: Worth) {
+    let sums = steps.entry(day).or_default();
+    for (dimensions, measures) in difference {
+        let sum = sums.entry(dimensions).or_default();
+        *sum = sum.plus(measures);
     }
-    steps
+    sums.retain(|_, measures| *measures != Measures::default());
+    if sums.is_empty() {
+        steps.remove(&day);
+    }
 }
 
 /// What has to be added to the steps before to get the steps after.

@@ -1,11 +1,13 @@
 //! The revenue ledger: what each event added to, or took from, the revenue to expect.
 
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
     chain::chain_of,
     chain_fact::ChainFact,
-    chain_worth::{Dimensions, Measures, corrections, steps},
+    chain_known::Known,
+    chain_worth::{Dimensions, Measures, Steps, corrections},
 };
 use crate::{
     projector::{Change, Changes, Fact, ProjectError, Projector, Rows},
@@ -13,11 +15,20 @@ use crate::{
     table::{ColumnType, Keeping, Row, Table, Value, column, optional},
 };
 
-/// What is known of each chain, so that its worth can be computed anew.
+/// What is known of each chain after its last fact.
+pub static REVENUE_CHAINS: Table = Table {
+    name: "revenue_chains",
+    key: &[column("chain_id", ColumnType::Id)],
+    columns: &[column("known", ColumnType::Text)],
+    keeping: Keeping::Current,
+    indexes: &[],
+};
+
+/// Every fact of each chain, so that its worth can be computed anew when one comes late.
 pub static REVENUE_FACTS: Table = Table {
     name: "revenue_facts",
-    key: &[column("chain_id", ColumnType::Id)],
-    columns: &[column("facts", ColumnType::Text)],
+    key: &[column("chain_id", ColumnType::Id), column("number", ColumnType::Int)],
+    columns: &[column("fact", ColumnType::Text)],
     keeping: Keeping::Current,
     indexes: &[],
 };
@@ -74,7 +85,8 @@ pub static REVENUE_DELTAS: Table = Table {
 /// gave a probability), until the order of an accepted one takes its place; its orders as booked.
 /// What is lost or closed counts no more. For every event the step function of the chain over
 /// business time is compared before and after it, so that what is recorded late or out of order
-/// corrects every day it concerns, and no other.
+/// corrects every day it concerns, and no other. What comes in the order of business time changes
+/// its own day only: then the chain is not gone through from its beginning.
 #[derive(Clone, Copy, Debug)]
 pub struct Revenue;
 
@@ -84,25 +96,30 @@ impl Projector for Revenue {
     }
 
     fn tables(&self) -> &'static [&'static Table] {
-        const TABLES: &[&Table] = &[&REVENUE_FACTS, &REVENUE_DELTAS];
+        const TABLES: &[&Table] = &[&REVENUE_CHAINS, &REVENUE_FACTS, &REVENUE_DELTAS];
         TABLES
     }
 
     fn project(&self, fact: &Fact<'_>, rows: &dyn Rows) -> Result<Changes, ProjectError> {
         let Some(moved) = ChainFact::of(fact) else { return Ok(Changes::new()) };
         let Some(chain) = chain_of(fact, rows)? else { return Ok(Changes::new()) };
-        let known = rows.get(&REVENUE_FACTS, &[chain.into()])?;
-        let mut facts = known.as_ref().map(read).transpose()?.unwrap_or_default();
-        let before = steps(&facts);
-        facts.push(moved);
-        let after = steps(&facts);
+        let row = rows.get(&REVENUE_CHAINS, &[chain.into()])?;
+        let is_new = row.is_none();
+        let known = row.map(|row| read(&REVENUE_CHAINS, &row, "known")).transpose()?;
+        let known: Known = known.unwrap_or_default();
 
-        let row = Row::from(vec![chain.into(), written(&REVENUE_FACTS, &facts)?]);
-        let mut changes = vec![match known {
-            None => Change::Insert(&REVENUE_FACTS, row),
-            Some(_) => Change::Put(&REVENUE_FACTS, row),
-        }];
-        for (day, worth) in corrections(&before, &after) {
+        let number = known.facts;
+        let fact_row = vec![chain.into(), number.into(), written(&REVENUE_FACTS, &moved)?];
+        let (corrections, known) = corrected(known, moved, chain, rows)?;
+        let row = Row::from(vec![chain.into(), written(&REVENUE_CHAINS, &known)?]);
+        let mut changes = vec![
+            match is_new {
+                true => Change::Insert(&REVENUE_CHAINS, row),
+                false => Change::Put(&REVENUE_CHAINS, row),
+            },
+            Change::Insert(&REVENUE_FACTS, fact_row.into()),
+        ];
+        for (day, worth) in corrections {
             for (ordinal, (dimensions, measures)) in (0_u32..).zip(worth) {
                 let row = delta(fact, chain, (day, ordinal), &dimensions, measures);
                 changes.push(Change::Insert(&REVENUE_DELTAS, row));
@@ -112,9 +129,42 @@ impl Projector for Revenue {
     }
 }
 
-fn read(row: &Row) -> Result<Vec<ChainFact>, ProjectError> {
-    let text = cell(&REVENUE_FACTS, row, "facts")?.text().unwrap_or_default();
-    serde_json::from_str(text).map_err(|_| damaged(&REVENUE_FACTS, "the facts are unreadable"))
+/// What that fact changes on which day, and what is known after it.
+fn corrected(
+    mut known: Known,
+    moved: ChainFact,
+    chain: Uuid,
+    rows: &dyn Rows,
+) -> Result<(Steps, Known), ProjectError> {
+    if known.is_continued_by(&moved) {
+        let steps = known.take(&moved);
+        return Ok((steps, known));
+    }
+    let mut facts = facts(chain, known.facts, rows)?;
+    let (before, _) = Known::of(&facts);
+    facts.push(moved);
+    let (after, known) = Known::of(&facts);
+    Ok((corrections(&before, &after), known))
+}
+
+fn facts(chain: Uuid, count: u32, rows: &dyn Rows) -> Result<Vec<ChainFact>, ProjectError> {
+    // All are asked for before the first that is missing ends it: they are loaded in one go.
+    let asked = (0..count).map(|number| rows.get(&REVENUE_FACTS, &[chain.into(), number.into()]));
+    let asked: Vec<_> = asked.collect();
+    let fact = |row: Result<Option<Row>, ProjectError>| {
+        let row = row?.ok_or_else(|| damaged(&REVENUE_FACTS, "a fact is missing"))?;
+        read(&REVENUE_FACTS, &row, "fact")
+    };
+    asked.into_iter().map(fact).collect()
+}
+
+fn read<T: DeserializeOwned>(
+    table: &'static Table,
+    row: &Row,
+    column: &str,
+) -> Result<T, ProjectError> {
+    let text = cell(table, row, column)?.text().unwrap_or_default();
+    serde_json::from_str(text).map_err(|_| damaged(table, "what is known is unreadable"))
 }
 
 fn delta(

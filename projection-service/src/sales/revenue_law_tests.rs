@@ -66,7 +66,8 @@ fn quote_event(kind: u8, n: u32, cents: &str) -> QuoteEvent {
     }
 }
 
-/// One random event of the chain: the opportunity's, one of two quotes', or an order.
+/// One random event of the chain: the opportunity's, one of two quotes', an order, or the owner of the
+/// first one.
 fn event(kind: u8, n: u32) -> (StreamName, CrmEvent) {
     match kind {
         0..=7 => (opportunity("o").stream(), deal_event(kind, n).into()),
@@ -74,6 +75,11 @@ fn event(kind: u8, n: u32) -> (StreamName, CrmEvent) {
             // Different cents, so that one of them is always the higher.
             let (name, cents) = if kind < 12 { ("q1", "03") } else { ("q2", "04") };
             (quote(name).stream(), quote_event(kind % 4, n, cents).into())
+        }
+        16 => {
+            let to = user(if n.is_multiple_of(2) { "ana" } else { "caro" });
+            let assigned = OwnerAssigned { from: user("ana"), to };
+            (order("so").stream(), OrderEvent::from(assigned).into())
         }
         _ => {
             let name = format!("so {n}");
@@ -91,7 +97,7 @@ fn at_noon(day: i64) -> Instant {
     Instant::from_micros((day * 86_400 + 54_000) * 1_000_000)
 }
 
-fn told(days: (u8, u8, u8), events: &[(u8, u32, u8)]) -> World {
+fn told(days: (u8, u8, u8, Option<u8>), events: &[(u8, u32, u8)]) -> World {
     let mut world = World::at("2026-08-01T12:00:00Z");
     let effective = |day: u8| Some(at_noon(FIRST + i64::from(day)));
     let created = opportunity_created(Some(customer()), Some(brl("10.10")), Some("25"), None);
@@ -102,7 +108,12 @@ fn told(days: (u8, u8, u8), events: &[(u8, u32, u8)]) -> World {
         let event = QuoteEvent::from(started);
         world.record_effective(quote(name).stream(), event, effective(day));
     }
-    for (kind, n, day) in events {
+    let of = Some(opportunity("o"));
+    let placed = order_placed("SO-0", (quote("q1"), 0), customer(), of, brl("9.05"));
+    if let Some(day) = days.3 {
+        world.record_effective(order("so").stream(), OrderEvent::from(placed), effective(day));
+    }
+    for (kind, n, day) in events.iter().filter(|(kind, ..)| *kind != 16 || days.3.is_some()) {
         let (stream, event) = event(*kind, *n);
         world.record_effective(stream, event, effective(*day));
     }
@@ -226,8 +237,8 @@ proptest! {
 
     #[test]
     fn the_ledger_says_what_a_count_from_scratch_says_at_every_position_and_day(
-        days in (0..8_u8, 0..8_u8, 0..8_u8),
-        events in prop::collection::vec((0..17_u8, any::<u32>(), 0..10_u8), 0..12),
+        days in (0..8_u8, 0..8_u8, 0..8_u8, prop::option::of(0..8_u8)),
+        events in prop::collection::vec((0..18_u8, any::<u32>(), 0..10_u8), 0..12),
     ) {
         let world = told(days, &events);
         for position in 1..=world.head() {
