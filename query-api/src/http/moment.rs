@@ -30,6 +30,9 @@ use crate::{
 /// How long a question waits for the read models to come as far as it asks.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long it waits before anything is looked at.
+const SOON: Duration = Duration::from_millis(50);
+
 impl From<DatabaseError> for Problem {
     fn from(cause: DatabaseError) -> Self {
         Self::unavailable(cause)
@@ -132,10 +135,13 @@ impl App {
         senses: Senses,
     ) -> Result<(Moment, Params), Problem> {
         let token = PresentedToken::of(&ask.headers)?;
+        let params = Params::parse(&ask.uri);
+        let asked = params.as_ref().ok().and_then(|params| params.look("at_least"));
+        self.come_close(asked.and_then(as_of::position)).await;
         let session = self.authenticated(&token).await?;
         let caller = session.caller.as_ref().ok_or_else(Problem::unauthenticated)?;
         caller.require(scope)?;
-        let mut params = Params::parse(&ask.uri)?;
+        let mut params = params?;
         let question = Question {
             path: ask.uri.path().to_owned(),
             parameters: params.identity(),
@@ -211,6 +217,20 @@ impl App {
         self.reached(session, token, Some(head)).await
     }
 
+    /// Gives the read models a moment to come as far as a question asks. Most questions of this kind
+    /// come right after the command that they are about: looked at at once, what is there would be
+    /// too old, and both databases be asked in vain.
+    async fn come_close(&self, needed: Option<Position>) {
+        let mut progress = self.view.progress();
+        let Some(needed) = needed.filter(|needed| *needed > progress.borrow().position) else {
+            return;
+        };
+        let _waiting = self.view.waiting();
+        let come = |progress: &Progress| has_come(progress, needed);
+        // Whether they came is seen by whoever looks.
+        tokio::time::timeout(SOON, progress.wait_for(come)).await.ok();
+    }
+
     /// The same session, or a later one that has come as far as `needed`.
     async fn reached(
         &self,
@@ -226,9 +246,7 @@ impl App {
         let waiting = async {
             let (mut progress, _waiting) = (self.view.progress(), self.view.waiting());
             loop {
-                let come = |progress: &Progress| {
-                    progress.position >= needed || has_ended(&progress.status)
-                };
+                let come = |progress: &Progress| has_come(progress, needed);
                 let seen = progress.wait_for(come).await.map_err(|_| Problem::behind())?.clone();
                 if seen.position < needed {
                     return Err(Problem::behind());
@@ -251,6 +269,11 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// Whether the rows have come that far, or will come no further.
+fn has_come(progress: &Progress, needed: Position) -> bool {
+    progress.position >= needed || has_ended(&progress.status)
 }
 
 /// Whether no more events will go into the rows before a restart.

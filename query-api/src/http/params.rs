@@ -30,6 +30,11 @@ impl Params {
         Ok(Self(pairs))
     }
 
+    /// What a parameter says; it stays.
+    pub(crate) fn look(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+    }
+
     /// Takes a parameter out.
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         let index = self.0.iter().position(|(known, _)| known == name)?;
