@@ -73,5 +73,10 @@ pub use sink::{Busy, CommandSink, ItemAnswer, ItemProblem};
 pub use values::NUMBER_FORMS;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 #[path = "import_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "refused_tests.rs"]
+mod refused_tests;
