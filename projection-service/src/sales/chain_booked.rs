@@ -73,11 +73,10 @@ impl Bookings {
     /// An order gets another owner, if it is one that was added here.
     pub(super) fn set_owner(&mut self, order: Uuid, owner: Principal) {
         let Some(booking) = self.each.get_mut(&order) else { return };
-        let Booked { count, amount, .. } = Booked::one(booking);
-        let before = Booked { count: -count, amount: -amount, ..Booked::one(booking) };
+        let before = Booked::one(booking);
         booking.owner = owner;
         let after = Booked::one(booking);
-        self.count(before);
+        self.count(Booked { count: -before.count, amount: -before.amount, ..before });
         self.count(after);
     }
 

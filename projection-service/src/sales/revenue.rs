@@ -104,7 +104,6 @@ impl Projector for Revenue {
         let Some(moved) = ChainFact::of(fact) else { return Ok(Changes::new()) };
         let Some(chain) = chain_of(fact, rows)? else { return Ok(Changes::new()) };
         let row = rows.get(&REVENUE_CHAINS, &[chain.into()])?;
-        let is_new = row.is_none();
         let known = row.map(|row| read(&REVENUE_CHAINS, &row, "known")).transpose()?;
         let known: Known = known.unwrap_or_default();
 
@@ -113,9 +112,9 @@ impl Projector for Revenue {
         let (corrections, known) = corrected(known, moved, chain, rows)?;
         let row = Row::from(vec![chain.into(), written(&REVENUE_CHAINS, &known)?]);
         let mut changes = vec![
-            match is_new {
-                true => Change::Insert(&REVENUE_CHAINS, row),
-                false => Change::Put(&REVENUE_CHAINS, row),
+            match number {
+                0 => Change::Insert(&REVENUE_CHAINS, row),
+                _ => Change::Put(&REVENUE_CHAINS, row),
             },
             Change::Insert(&REVENUE_FACTS, fact_row.into()),
         ];
