@@ -5,7 +5,10 @@
 use std::{
     collections::HashSet,
     path::Path,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -89,6 +92,7 @@ impl Known {
             acknowledged,
             told: watch::channel(None).0,
             stop,
+            gives_up: AtomicBool::new(false),
             unknown: AtomicUsize::new(0),
             account: self.account,
             opportunity: self.opportunity,

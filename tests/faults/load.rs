@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -86,6 +86,8 @@ pub(crate) struct Round {
     pub(crate) told: watch::Sender<Option<Told>>,
     /// Turns true when no new command is to be begun.
     pub(crate) stop: watch::Receiver<bool>,
+    /// Whether to stop asking: an answer is not to be expected any more.
+    pub(crate) gives_up: AtomicBool,
     /// How often nobody knew what had become of a command.
     pub(crate) unknown: AtomicUsize,
     /// An account and an opportunity that all writers know.
@@ -124,7 +126,7 @@ pub(crate) struct Writer {
     wanders: bool,
 }
 
-/// The connection broke: the process is gone.
+/// The connection broke: the process is gone. Or whoever asks gives up.
 struct Gone;
 
 impl Writer {
@@ -178,12 +180,18 @@ impl Writer {
                 None if !self.round.until_known => return Err(Gone),
                 _ => {}
             }
-            self.round.unknown.fetch_add(1, Ordering::Relaxed);
+            self.still_unknown()?;
             interval_at(Instant::now() + PAUSE, PAUSE).tick().await;
             if self.wanders {
                 self.wander();
             }
         }
+    }
+
+    /// Nobody knows what became of a command; an error if nobody is to ask again.
+    fn still_unknown(&self) -> Result<(), Gone> {
+        self.round.unknown.fetch_add(1, Ordering::Relaxed);
+        if self.round.gives_up.load(Ordering::Relaxed) { Err(Gone) } else { Ok(()) }
     }
 
     async fn command(&mut self, name: &'static str, body: Value) -> Result<(), Gone> {
@@ -278,7 +286,7 @@ impl Writer {
             if is_known || !self.round.until_known {
                 return Ok(answers);
             }
-            self.round.unknown.fetch_add(1, Ordering::Relaxed);
+            self.still_unknown()?;
         }
     }
 }

@@ -75,6 +75,11 @@ impl Known {
         dice: &mut Dice,
     ) {
         let Done { sent, reads, unknown } = traffic.finish().await;
+        if sent.iter().any(|sent| sent.answer.is_none()) {
+            // What was lost says more than who waits for it in vain.
+            self.holds_all(&sent, &cluster.http(0, 0)).await;
+            panic!("a command is never answered");
+        }
         let left = CAUGHT_UP.saturating_sub(healed.elapsed());
         caught_up(cluster, left.max(Duration::from_secs(1))).await;
         let lag = healed.elapsed();
@@ -84,11 +89,7 @@ impl Known {
         self.unknown += unknown;
         nobody_has_ended(cluster);
         let http = cluster.http(0, usize::from(dice.happens(50)));
-        self.history.read_on(&http).await;
-        for sent in &sent {
-            let answer = sent.answer.as_ref();
-            self.history.holds(sent, answer.expect("nobody stops before it is known"));
-        }
+        self.holds_all(&sent, &http).await;
         self.kept.extend(sent);
         until("each accepted quote has its order", async || {
             self.history.read_on(&http).await;
@@ -99,6 +100,16 @@ impl Known {
         self.see_some(cluster, dice).await;
         bus_is_back(cluster).await;
         self.longest_bus = self.longest_bus.max(healed.elapsed());
+    }
+
+    /// Whatever was acknowledged is in the log.
+    async fn holds_all(&mut self, sent: &[Sent], http: &Http) {
+        self.history.read_on(http).await;
+        for sent in sent {
+            if let Some(answer) = &sent.answer {
+                self.history.holds(sent, answer);
+            }
+        }
     }
 
     /// The ledger forgets nothing: what was told is told again, by whomever, and nothing happens.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -61,6 +61,7 @@ impl Traffic {
             acknowledged: watch::channel(0).0,
             told: watch::channel(None).0,
             stop,
+            gives_up: AtomicBool::new(false),
             unknown: AtomicUsize::new(0),
             account: known.account,
             opportunity: known.opportunity,
@@ -103,15 +104,20 @@ impl Traffic {
         }
     }
 
-    /// Begins no new command, and waits until what became of every other is known.
+    /// Begins no new command, and waits until what became of every other is known, or can no
+    /// longer be expected to be.
     pub(super) async fn finish(self) -> Done {
         self.stop_writing.send_replace(true);
-        let written = timeout(STILL, try_join_all(self.writers)).await;
+        let mut writing = try_join_all(self.writers);
+        let mut written = timeout(STILL, &mut writing).await.ok();
         self.stop_reading.send_replace(true);
-        // What a reader or a writer found says more than that another stands still.
+        if written.is_none() {
+            // What they know already says more than that they stand still.
+            self.round.gives_up.store(true, Ordering::Relaxed);
+            written = Some(writing.await);
+        }
         let reads = try_join_all(self.readers).await.unwrap().into_iter().sum();
-        let written = written.expect("a command is never answered").unwrap();
-        let sent = written.into_iter().flatten().collect();
+        let sent = written.unwrap().unwrap().into_iter().flatten().collect();
         Done { sent, reads, unknown: self.round.unknown.load(Ordering::Relaxed) }
     }
 }
