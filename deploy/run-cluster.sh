@@ -108,9 +108,9 @@ token="$folder/secrets/token"
 (
     umask 077
     cat >"$folder/cluster.env" <<ENV
-export ANNALS_COMMANDS=$commands ANNALS_QUERIES=$queries ANNALS_PROJECTION=$projection
+COMMANDS=$commands QUERIES=$queries PROJECTION=$projection
 export ANNALS_POSTGRES=$ANNALS_POSTGRES ANNALS_NATS=$ANNALS_NATS ANNALS_SECRETS=$ANNALS_SECRETS
-export ANNALS_TOKEN_FILE=$token ANNALS_URL=$commands
+export ANNALS_TOKEN_FILE=$token ANNALS_URL=$commands ANNALS_QUERIES_URL=$queries
 TOKEN=\$(cat $token)
 ENV
 )
@@ -124,11 +124,11 @@ annals runs as a cluster, all data in $folder
   logs                $folder/*.log
 
 Try next, in another terminal (then go on with the walk through in README.md):
-  export ANNALS_COMMANDS=$commands ANNALS_QUERIES=$queries TOKEN=\$(cat $token)
+  export COMMANDS=$commands QUERIES=$queries TOKEN=\$(cat $token)
   curl -s -H "Authorization: Bearer \$TOKEN" -H 'Content-Type: application/json' \\
-    -d '{"name":"Contoso"}' \$ANNALS_COMMANDS/commands/CreateAccount
-  curl -s -H "Authorization: Bearer \$TOKEN" \$ANNALS_QUERIES/accounts
-Operator's commands: . $folder/cluster.env; $binary demo; $binary replay --url \$ANNALS_PROJECTION
+    -d '{"name":"Contoso"}' \$COMMANDS/commands/CreateAccount
+  curl -s -H "Authorization: Bearer \$TOKEN" \$QUERIES/accounts
+Operator's commands: . $folder/cluster.env; $binary demo; $binary replay --url \$PROJECTION
 Ctrl-C ends everything; the next start goes on with the same data.
 TEXT
 

@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     cluster,
-    config::{Cli, Operation, Service},
+    config::{Cli, Operation, Service, variables},
     config_file,
     draw::system_clock,
     embedded,
@@ -22,7 +22,7 @@ const UNFIT: &str = "this build makes mistakes on purpose: say which, with --pla
 
 /// Runs what the command line says, and ends the process's life with one line when it fails.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let cli = match config_file::parse(arguments) {
+    let cli = match config_file::parse(arguments, variables()) {
         Ok(cli) => cli,
         Err(exit) => return report(&exit),
     };
@@ -62,7 +62,7 @@ async fn dispatch(cli: Cli) -> Result<(), Exit> {
             let running =
                 cluster::start_command_service(&service, &servers, system_clock()).await?;
             let told = Told::listen()?;
-            welcome_role(&running, "command-service", "ANNALS_COMMANDS");
+            welcome_role(&running, "command-service", "COMMANDS");
             until_told(running, told).await
         }
         Some(Operation::ProjectionService(servers)) => {
@@ -75,7 +75,7 @@ async fn dispatch(cli: Cli) -> Result<(), Exit> {
         Some(Operation::QueryApi(servers)) => {
             let running = cluster::start_query_api(&service, &servers, system_clock()).await?;
             let told = Told::listen()?;
-            welcome_role(&running, "query-api", "ANNALS_QUERIES");
+            welcome_role(&running, "query-api", "QUERIES");
             until_told(running, told).await
         }
         Some(Operation::Migrate(migrate)) => operator::migrate::run(migrate).await,
@@ -85,6 +85,10 @@ async fn dispatch(cli: Cli) -> Result<(), Exit> {
         Some(Operation::Verify(verify)) => operator::verify::run(&service, verify).await,
         Some(Operation::Backup(backup)) => operator::backup::run(&service, backup).await,
         Some(Operation::Demo(demo)) => operator::demo::run(&service, demo).await,
+        Some(Operation::Commands) => {
+            operator::commands::run();
+            Ok(())
+        }
     }
 }
 
@@ -148,7 +152,7 @@ fn welcome(running: &Running, service: &Service) {
     let mut text = format!(
         "annals {version} serves {url}\n  data    {data} (log {log})\n  token   {token}\n",
         version = version(),
-        data = service.data.display(),
+        data = service.data_folder.display(),
         log = running.log,
     );
     if running.is_new {
@@ -161,10 +165,10 @@ fn welcome(running: &Running, service: &Service) {
     }
     text.push_str(&format!(
         "\nTry next, in another terminal:\n  \
-         export ANNALS_COMMANDS={url} ANNALS_QUERIES={url} TOKEN=$(cat {token})\n  \
+         export COMMANDS={url} QUERIES={url} TOKEN=$(cat {token})\n  \
          curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n    \
-         -d '{{\"name\":\"Contoso\"}}' $ANNALS_COMMANDS/commands/CreateAccount\n  \
-         curl -s -H \"Authorization: Bearer $TOKEN\" $ANNALS_QUERIES/accounts\n\
+         -d '{{\"name\":\"Contoso\"}}' $COMMANDS/commands/CreateAccount\n  \
+         curl -s -H \"Authorization: Bearer $TOKEN\" $QUERIES/accounts\n\
          A sample company with a year of history: annals demo. Every route: {url}/openapi.json\n"
     ));
     say(&text);

@@ -1,6 +1,7 @@
 //! Flags and environment: the only reader of either.
 
 use std::{
+    ffi::OsString,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
@@ -36,12 +37,29 @@ pub struct Cli {
     pub planted: Option<events::planted::Mistake>,
 }
 
+/// The names of all variables of the environment.
+pub fn variables() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name)
+}
+
+/// Whether somebody asked all programs for no colours (`NO_COLOR`).
+#[must_use]
+pub fn wants_no_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// Where the data lives, and how it is served.
 #[derive(Clone, Debug, Args)]
 pub struct Service {
     /// The folder that holds the log, the keys and the read models. Made at first start.
-    #[arg(long, global = true, env = "ANNALS_FOLDER", default_value = "annals-data")]
-    pub data: PathBuf,
+    #[arg(
+        long,
+        alias = "data",
+        global = true,
+        env = "ANNALS_DATA_FOLDER",
+        default_value = "annals-data"
+    )]
+    pub data_folder: PathBuf,
     /// The address to serve on; port 0 takes any free one. Without it a port of loopback: 7440, for
     /// `query-api` 7441, for `projection-service` 7442.
     #[arg(long, global = true, env = "ANNALS_LISTEN")]
@@ -161,7 +179,7 @@ pub struct Target {
     #[arg(long, env = "ANNALS_URL")]
     pub url: Option<String>,
     /// Where that service's questions are asked, if another one answers them (a cluster's query API).
-    #[arg(long, env = "ANNALS_QUERIES")]
+    #[arg(long, env = "ANNALS_QUERIES_URL")]
     pub queries_url: Option<String>,
     /// The file that holds the API token. Without it the first token of the data folder.
     #[arg(long, env = "ANNALS_TOKEN_FILE")]
@@ -193,6 +211,8 @@ pub enum Operation {
     Backup(Backup),
     /// Fills an installation with a company of its own: about 200 accounts and a year of history.
     Demo(Demo),
+    /// Lists the commands of the write API, a line for each.
+    Commands,
 }
 
 /// Imports lists by a mapping file.
@@ -222,7 +242,7 @@ pub struct Migrate {
     pub from: PathBuf,
     /// The database to move to: `postgres://user@host:port/database`, without a log.
     #[arg(long, env = "ANNALS_POSTGRES", hide_env_values = true)]
-    pub to: String,
+    pub postgres: String,
     /// The database of the keys, where it is another one.
     #[arg(long, env = "ANNALS_KEYS_POSTGRES", hide_env_values = true)]
     pub keys_postgres: Option<String>,

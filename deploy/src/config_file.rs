@@ -8,34 +8,49 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
+use clap::{ArgMatches, Command, FromArgMatches, parser::ValueSource};
 use toml::Value;
 
 use crate::{
     config::Cli,
     exit::{Code, Exit},
+    settings::{self, Names, refuse_strangers, usage},
 };
 
 /// No file of settings is longer.
 const MAX_BYTES: u64 = 64 * 1024;
 /// The flags whose values may hold a password.
-const ADDRESSES: [&str; 4] = ["postgres", "keys_postgres", "read_postgres", "to"];
+const ADDRESSES: [&str; 3] = ["postgres", "keys_postgres", "read_postgres"];
 
 /// Reads the command line, the environment and the file of settings that one of them names.
+/// `environment` are the names of all variables there are.
 ///
 /// # Errors
-/// When the file cannot be used or names something that is no flag, and when a password stands on
-/// the command line. Usage and `--help` are clap's: it ends the process.
-pub fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
-    let first = Cli::command().ignore_errors(true).get_matches_from(&arguments);
+/// When the call is wrong, when the file cannot be used, when it or the environment names something
+/// that is no setting, and when a password stands on the command line. `--help` and `--version` are
+/// clap's: it ends the process.
+pub fn parse(
+    arguments: Vec<OsString>,
+    environment: impl IntoIterator<Item = OsString>,
+) -> Result<Cli, Exit> {
+    let first = settings::command().ignore_errors(true).get_matches_from(&arguments);
     let file = first
         .get_one::<PathBuf>("config")
         .or_else(|| first.subcommand().and_then(|(_, below)| below.get_one::<PathBuf>("config")));
     let command = match file {
-        Some(path) => with_file(Cli::command(), path)?,
-        None => Cli::command(),
+        Some(path) => with_file(settings::command(), path)?,
+        None => settings::command(),
     };
-    let matches = command.get_matches_from(arguments);
+    let names = Names::of(&command);
+    let matches = match command.try_get_matches_from(arguments) {
+        Err(told) if !told.use_stderr() => told.exit(),
+        matches => {
+            // Before all else: a variable that is not read may be what is missing.
+            names.check_environment(environment)?;
+            matches.map_err(|error| usage(&error))?
+        }
+    };
+    refuse_strangers(&matches)?;
     no_password_in_sight(&matches)?;
     Cli::from_arg_matches(&matches).map_err(|error| Exit::new(Code::Usage, error))
 }
@@ -45,20 +60,25 @@ fn with_file(mut command: Command, path: &Path) -> Result<Command, Exit> {
     let wrong = |why: String| Exit::new(Code::Usage, format!("{}: {why}", path.display()));
     let text = read(path).map_err(wrong)?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        // What the parser quotes may be a password.
-        let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+        // What the parser quotes may be a password: only where, and a key that stands twice.
+        let line = error.span().map_or(1, |span| line_of(&text, span.start));
+        if error.message().starts_with("duplicate key") {
+            return wrong(format!("a key stands twice: again in line {line}"));
+        }
         wrong(format!("line {line} is no TOML"))
     })?;
+    let names = Names::of(&command);
     for (key, value) in table {
         let name = key.replace('-', "_");
+        if !names.has(&name) || name == "config" {
+            let key: String = key.chars().take(64).collect();
+            let hint = names.hint(&name, |near| format!("`{near}`"));
+            return Err(wrong(format!("`{key}` is no setting{hint}: see `annals help`")));
+        }
         let text =
             shown(&value).ok_or_else(|| wrong(format!("`{key}` is no text, number, yes or no")))?;
         // The few settings live as long as the process.
-        let (known, next) = with_default(command, &name, text.leak());
-        command = next;
-        if !known || name == "config" {
-            return Err(wrong(format!("`{key}` is no setting: see `annals help`")));
-        }
+        command = with_default(command, &name, text.leak());
     }
     Ok(command)
 }
@@ -86,28 +106,20 @@ fn shown(value: &Value) -> Option<String> {
     }
 }
 
-/// Gives a flag a default wherever it is; whether it is anywhere.
-fn with_default(mut command: Command, name: &str, value: &'static str) -> (bool, Command) {
-    let is_here = |command: &Command| {
-        command.get_arguments().any(|arg| arg.get_id() == name && arg.get_long().is_some())
-    };
-    let mut known = false;
-    if is_here(&command) {
-        known = true;
-        command = command.mut_arg(name, |arg| arg.default_value(value).required(false));
-    }
-    let below: Vec<_> = command
-        .get_subcommands()
-        .filter(|below| is_here(below))
-        .map(|below| below.get_name().to_owned())
-        .collect();
-    for below in below {
-        known = true;
-        command = command.mut_subcommand(below, |below| {
-            below.mut_arg(name, |arg| arg.default_value(value).required(false))
-        });
-    }
-    (known, command)
+/// The line of a place in a text, from 1.
+fn line_of(text: &str, place: usize) -> usize {
+    text.as_bytes()[..place.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// Gives a flag a default wherever it is.
+fn with_default(command: Command, name: &str, value: &'static str) -> Command {
+    settings::each(command, &mut |command| {
+        if command.get_arguments().any(|arg| arg.get_id() == name) {
+            command.mut_arg(name, |arg| arg.default_value(value).required(false))
+        } else {
+            command
+        }
+    })
 }
 
 /// Everybody on the machine can read a command line.

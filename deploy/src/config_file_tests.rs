@@ -19,7 +19,7 @@ fn file(folder: &TempDir, text: &str, mode: u32) -> String {
 }
 
 fn refused(arguments: &[&str]) -> String {
-    parse(line(arguments)).unwrap_err().to_string()
+    parse(line(arguments), []).unwrap_err().to_string()
 }
 
 #[test]
@@ -31,13 +31,14 @@ fn a_file_stands_in_for_flags_and_flags_come_first() {
          nats-replicas = 3\nbehind_proxy = true\nlog-format = \"json\"\n",
         0o600,
     );
-    let cli = parse(line(&["query-api", "--config", &path, "--listen", "127.0.0.1:8"])).unwrap();
+    let cli =
+        parse(line(&["query-api", "--config", &path, "--listen", "127.0.0.1:8"]), []).unwrap();
     assert_eq!(cli.service.address(1).port(), 8);
     assert!(cli.service.behind_proxy);
     let Some(Operation::QueryApi(cluster)) = cli.command else { panic!("another command") };
     assert_eq!(cluster.postgres, "postgres://me:s3cret@127.0.0.1/crm");
     assert_eq!(cluster.nats_replicas, 3);
-    let cli = parse(line(&["--config", &path])).unwrap();
+    let cli = parse(line(&["--config", &path]), []).unwrap();
     assert_eq!(cli.service.address(1).port(), 9);
 }
 
@@ -47,6 +48,9 @@ fn a_file_that_makes_no_sense_is_refused_without_repeating_it() {
     for (text, mode, why) in [
         ("colour = 1", 0o600, "`colour` is no setting"),
         ("config = \"x\"", 0o600, "`config` is no setting"),
+        ("folder = \"zz\"", 0o600, "`folder` is no setting (did you mean `data_folder`?)"),
+        ("from = \"zz\"", 0o600, "`from` is no setting"),
+        ("zone = \"UTC\"\nzone = \"UTC\"", 0o600, "a key stands twice: again in line 2"),
         ("postgres = [1]", 0o600, "`postgres` is no text"),
         ("\npostgres = s3cret", 0o600, "line 2 is no TOML"),
         ("listen = \"127.0.0.1:9\"", 0o644, "its mode must be"),
@@ -67,7 +71,7 @@ fn a_password_on_the_command_line_is_refused() {
         assert!(!error.contains("s3cret"), "{error}");
     }
     let plain = ["command-service", "--postgres", "postgres://me@127.0.0.1:5432/crm"];
-    assert!(parse(line(&plain)).is_ok());
+    assert!(parse(line(&plain), []).is_ok());
 }
 
 #[test]

@@ -53,7 +53,8 @@ pub(crate) const READ_CONNECTIONS: u32 = 8;
 /// When the folder, the address or a file cannot be used. Nothing was touched then.
 pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
     let listener = listen(service.address(COMMAND_PORT), service.behind_proxy).await?;
-    let folder = Folder::own(&service.data).map_err(|error| Exit::new(Code::Folder, error))?;
+    let folder =
+        Folder::own(&service.data_folder).map_err(|error| Exit::new(Code::Folder, error))?;
     let is_new = folder.is_new;
     let opened = open(&folder, clock.clone()).await?;
     let log = opened.store.log_id();

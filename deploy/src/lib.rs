@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod config_file;
+pub mod settings;
 pub mod cli;
 pub mod exit;
 pub mod telemetry;

@@ -33,7 +33,8 @@ impl Connected {
     /// # Errors
     /// When there is none, its token cannot be read, or the folder cannot be used.
     pub async fn to(service: &Service, target: &Target, missing: Missing) -> Result<Self, Exit> {
-        let token_file = target.token_file.clone().unwrap_or_else(|| service.data.join("token"));
+        let token_file =
+            target.token_file.clone().unwrap_or_else(|| service.data_folder.join("token"));
         if let Some(url) = &target.url {
             let client = Client::new(url, &read_token(&token_file)?);
             let client = client.and_then(|client| match &target.queries_url {
@@ -43,8 +44,8 @@ impl Connected {
             let client = client.map_err(|error| Exit::new(Code::Usage, error))?;
             return Ok(Self { client, own: None });
         }
-        if missing == Missing::Refuse && !service.data.join("log.db").exists() {
-            let line = format!("{} is no data folder of annals", service.data.display());
+        if missing == Missing::Refuse && !service.data_folder.join("log.db").exists() {
+            let line = format!("{} is no data folder of annals", service.data_folder.display());
             return Err(Exit::new(Code::Folder, line));
         }
         if let Some(client) = running(service, &token_file).await {
@@ -68,7 +69,7 @@ impl Connected {
 
 /// The service that owns the data folder, if one answers.
 async fn running(service: &Service, token_file: &std::path::Path) -> Option<Client> {
-    let address = fs::read_to_string(service.data.join("annals.addr")).ok()?;
+    let address = fs::read_to_string(service.data_folder.join("annals.addr")).ok()?;
     let token = read_token(token_file).ok()?;
     let client = Client::new(address.trim(), &token).ok()?;
     client.is_alive().await.then_some(client)

@@ -1,11 +1,11 @@
 //! Log lines and metrics.
 
-use std::sync::OnceLock;
+use std::{io::IsTerminal, sync::OnceLock};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::config::{Log, LogFormat, LogLevel, wants_no_colour};
 
 /// Starts writing log lines to standard error. A second call changes nothing.
 pub fn start(log: &Log) {
@@ -22,7 +22,11 @@ pub fn start(log: &Log) {
         "{others},async_nats=off,annals={level},deploy={level},events={level},command_service={level},\
          projection_service={level},query_api={level}"
     );
-    let builder = fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    // A file or a pipe shows the codes of colours as they are; `NO_COLOR` asks terminals for none.
+    let builder = fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && !wants_no_colour());
     // Fails only when a subscriber stands already, as in tests.
     let _started = match log.log_format {
         LogFormat::Text => builder.try_init(),

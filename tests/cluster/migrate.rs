@@ -11,7 +11,7 @@ use events::testing::TestDatabase;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
-use tests::{Dice, Http, Process, Role, account, binary, number_from, signal, until};
+use tests::{Dice, Http, Process, Role, account, number_from, product, signal, until};
 
 use crate::startup::{REFUSED, refused, sql};
 
@@ -78,7 +78,7 @@ impl Before {
 
     /// The move to that database, not started yet.
     pub(crate) fn command(&self, url: &str) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = product();
         command.arg("migrate").arg("--from").arg(self.data()).env("ANNALS_POSTGRES", url);
         command.env("ANNALS_SECRETS", self.secrets()).stdin(Stdio::null());
         command

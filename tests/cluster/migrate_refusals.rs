@@ -1,9 +1,9 @@
 //! What must not be moved, and where it must not be moved to: refused, with nothing written.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use events::testing::TestDatabase;
-use tests::{Process, annals, binary, free_port};
+use tests::{Process, annals, free_port, product};
 
 use crate::{
     migrate::{Before, begun, done, one_line},
@@ -18,7 +18,7 @@ async fn another_history_is_not_moved_on_top_of_what_was_begun() {
     let process = Process::start(&before.data());
     let backup = before.folder.path().join("backup");
     let from = before.data();
-    let from = ["--data", from.to_str().unwrap(), "backup", backup.to_str().unwrap()];
+    let from = ["--data-folder", from.to_str().unwrap(), "backup", backup.to_str().unwrap()];
     done(&annals(&from));
     process.http().account("Only in one").await;
     assert!(process.terminate().success());
@@ -31,7 +31,7 @@ async fn another_history_is_not_moved_on_top_of_what_was_begun() {
     let mut command = before.command(&database.url());
     let output = command.arg("--from").arg(&backup).output().unwrap();
     assert_eq!(output.status.code(), Some(USAGE), "one source at a time");
-    let mut command = Command::new(binary());
+    let mut command = product();
     command.arg("migrate").arg("--from").arg(&backup).env("ANNALS_POSTGRES", database.url());
     let output = command.env("ANNALS_SECRETS", before.secrets()).output().unwrap();
     let line = one_line(&output, &database.url(), REFUSED);
@@ -56,7 +56,7 @@ async fn what_must_not_be_moved_or_written_to_is_refused() {
 
     // A folder that is none, or is in use.
     for from in [before.folder.path().join("none"), before.folder.path().to_owned()] {
-        let mut command = Command::new(binary());
+        let mut command = product();
         command.arg("migrate").arg("--from").arg(&from).env("ANNALS_POSTGRES", &url);
         let line = one_line(&command.output().unwrap(), &url, REFUSED);
         assert!(line.contains("is no data folder"), "{line}");

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use events::testing::{NatsServer, TestDatabase};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
-use tests::{binary, free_port};
+use tests::{binary, free_port, without_settings};
 
 /// The exit code of what must not be used as it is.
 pub(crate) const REFUSED: i32 = 3;
@@ -17,7 +17,7 @@ pub(crate) const USAGE: i32 = 2;
 #[track_caller]
 pub(crate) fn refused(role: &str, environment: &[(&str, &str)], code: i32) -> String {
     // One that is not refused serves: 124 is said then.
-    let mut command = Command::new("timeout");
+    let mut command = without_settings(Command::new("timeout"));
     command.arg("60").arg(binary()).args([role, "--listen", "127.0.0.1:0"]);
     let output = command.envs(environment.iter().copied()).output().expect("the binary runs");
     let line = String::from_utf8(output.stderr).expect("text");

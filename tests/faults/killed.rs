@@ -177,7 +177,7 @@ impl Known {
 
 /// The read models equal those that are made afresh from the whole log.
 fn replay_is_equal(data: &Path) {
-    let output = annals(&["--data", &data.display().to_string(), "replay"]);
+    let output = annals(&["--data-folder", &data.display().to_string(), "replay"]);
     let said = String::from_utf8_lossy(&output.stdout);
     let failed = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{failed}");

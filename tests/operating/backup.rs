@@ -35,7 +35,7 @@ async fn a_backup_of_a_busy_installation_starts_with_everything_up_to_its_positi
         (0..4).map(|_| tokio::spawn(write(process.http(), stop.clone()))).collect();
     process.http().accept("CreateAccount", json!({ "name": "Contoso" })).await;
 
-    let arguments = ["--data", data.to_str().unwrap(), "backup", backup.to_str().unwrap()];
+    let arguments = ["--data-folder", data.to_str().unwrap(), "backup", backup.to_str().unwrap()];
     let arguments = arguments.map(str::to_owned);
     let backing =
         tokio::task::spawn_blocking(move || annals(&arguments.each_ref().map(String::as_str)));
@@ -52,12 +52,13 @@ async fn a_backup_of_a_busy_installation_starts_with_everything_up_to_its_positi
         let mode = fs::metadata(backup.join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name} of the backup is open to others");
     }
-    let again = annals(&["--data", data.to_str().unwrap(), "backup", backup.to_str().unwrap()]);
+    let again =
+        annals(&["--data-folder", data.to_str().unwrap(), "backup", backup.to_str().unwrap()]);
     assert!(!again.status.success(), "a backup was written over another");
 
     let restored = folder.path().join("restored");
     copy(&backup, &restored);
-    let verified = done(&annals(&["--data", restored.to_str().unwrap(), "verify"]));
+    let verified = done(&annals(&["--data-folder", restored.to_str().unwrap(), "verify"]));
     assert!(verified.contains(&format!("up to position {position}")), "{verified}");
     let copy = Process::start(&restored);
     let http = copy.http();

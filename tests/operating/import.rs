@@ -18,7 +18,7 @@ pub(crate) fn mapping() -> String {
 pub(crate) fn import(data: &Path, folder: &Path, further: &[&str]) -> Output {
     let (data, folder) = (data.display().to_string(), folder.display().to_string());
     let mapping = mapping();
-    let mut arguments = vec!["--data", &data, "import", &mapping, "--folder", &folder];
+    let mut arguments = vec!["--data-folder", &data, "import", &mapping, "--folder", &folder];
     arguments.extend_from_slice(further);
     annals(&arguments)
 }
@@ -66,7 +66,7 @@ async fn an_import_gives_every_figure_and_a_second_one_changes_nothing() {
     );
     assert_eq!(head(&http).await, before, "a second import wrote something");
 
-    let replayed = done(&annals(&["--data", &data.display().to_string(), "replay"]));
+    let replayed = done(&annals(&["--data-folder", &data.display().to_string(), "replay"]));
     assert!(replayed.contains("equal"), "{replayed}");
     all_agree(&http, &lists).await;
 }

@@ -1,12 +1,8 @@
 //! Imports that were cut off, lists that were edited, refused rows that were corrected.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path, process::Stdio};
 
-use tests::{Http, Process, binary, reference_data, until};
+use tests::{Http, Process, product, reference_data, until};
 
 use crate::{
     figures::{all, all_agree, head},
@@ -15,8 +11,8 @@ use crate::{
 
 /// Starts an import and waits until the log has grown to `events`.
 async fn begun(data: &Path, lists: &Path, http: &Http, events: u64) -> std::process::Child {
-    let child = Command::new(binary())
-        .arg("--data")
+    let child = product()
+        .arg("--data-folder")
         .arg(data)
         .args(["import", &mapping(), "--folder"])
         .arg(lists)

@@ -24,3 +24,5 @@ mod backup;
 mod replay;
 // `annals token`: what a token opens, and until when.
 mod tokens;
+// Settings by any name, wrong calls, what goes to a pipe.
+mod settings;

@@ -1,18 +1,15 @@
 //! `annals replay`, cut off and run again while questions are answered; `annals demo` twice.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Stdio};
 
-use tests::{Process, annals, binary, until};
+use tests::{Process, annals, product, until};
 
 use crate::{figures::head, import::done};
 
 /// Replays; one that nobody watches any more may still be on its way out.
 fn replay(data: &Path) -> String {
     loop {
-        let output = annals(&["--data", data.to_str().unwrap(), "replay"]);
+        let output = annals(&["--data-folder", data.to_str().unwrap(), "replay"]);
         let told = String::from_utf8_lossy(&output.stderr);
         if !told.contains("a replay is running already") {
             return done(&output);
@@ -33,7 +30,7 @@ async fn a_sample_company_is_made_once_and_replays_to_the_same_rows() {
     let data = folder.path().join("data");
     let process = Process::start(&data);
     let http = process.http();
-    let demo = ["--data", data.to_str().unwrap(), "demo", "--accounts", "60"];
+    let demo = ["--data-folder", data.to_str().unwrap(), "demo", "--accounts", "60"];
     done(&annals(&demo));
     let before = http.settled().await;
     assert!(before.parse::<u64>().unwrap() > 500, "a small company: {before}");
@@ -41,8 +38,8 @@ async fn a_sample_company_is_made_once_and_replays_to_the_same_rows() {
     assert_eq!(head(&http).await, before, "the second time something was written");
 
     // Somebody stops the first replay.
-    let mut cut_off = Command::new(binary())
-        .args(["--data", data.to_str().unwrap(), "replay"])
+    let mut cut_off = product()
+        .args(["--data-folder", data.to_str().unwrap(), "replay"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

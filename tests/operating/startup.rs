@@ -5,12 +5,12 @@ use std::{
     io::{BufRead, BufReader, Read},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
 use serde_json::json;
-use tests::{Process, annals, binary};
+use tests::{Process, annals, product};
 
 use crate::refusals::{FOLDER, USAGE, contents, copy, fill, installation, refused};
 
@@ -18,7 +18,8 @@ use crate::refusals::{FOLDER, USAGE, contents, copy, fill, installation, refused
 #[track_caller]
 fn refused_on(data: &Path) -> String {
     let before = contents(data);
-    let line = refused(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()], FOLDER);
+    let line =
+        refused(&["--listen", "127.0.0.1:0", "--data-folder", data.to_str().unwrap()], FOLDER);
     let after = contents(data);
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{line}");
     assert!(before == after, "a file has changed: {line}");
@@ -30,7 +31,8 @@ async fn a_folder_has_one_owner() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let process = Process::start(&data);
-    let line = refused(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()], FOLDER);
+    let line =
+        refused(&["--listen", "127.0.0.1:0", "--data-folder", data.to_str().unwrap()], FOLDER);
     assert!(line.contains("in use by another process"), "{line}");
     process.http().accept("CreateAccount", json!({ "name": "Contoso" })).await;
 }
@@ -109,7 +111,7 @@ async fn keys_that_are_missing_open_or_wrong_are_refused() {
 fn an_address_beyond_loopback_needs_a_proxy() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let line = refused(&["--listen", "0.0.0.0:0", "--data", data.to_str().unwrap()], USAGE);
+    let line = refused(&["--listen", "0.0.0.0:0", "--data-folder", data.to_str().unwrap()], USAGE);
     assert!(line.contains("--behind-proxy"), "{line}");
     assert!(!data.exists());
 }
@@ -118,7 +120,7 @@ fn an_address_beyond_loopback_needs_a_proxy() {
 fn a_call_that_makes_no_sense_touches_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let data_flag = ["--data", data.to_str().unwrap()];
+    let data_flag = ["--data-folder", data.to_str().unwrap()];
     for wrong in [
         &["--no-such-flag"][..],
         &["--listen", "nowhere"],
@@ -129,7 +131,7 @@ fn a_call_that_makes_no_sense_touches_nothing() {
         &["import"],
         &["token", "issue"],
         &["demo", "--accounts", "0"],
-        &["--data"],
+        &["--data-folder"],
     ] {
         let output = annals(&[&data_flag[..], wrong].concat());
         let told = String::from_utf8_lossy(&output.stderr);
@@ -150,7 +152,8 @@ async fn a_mapping_that_cannot_be_used_touches_nothing() {
     let before = contents(&data);
     let mapping = folder.path().join("wrong.toml");
     let import = |mapping: &Path| {
-        let arguments = ["--data", data.to_str().unwrap(), "import", mapping.to_str().unwrap()];
+        let arguments =
+            ["--data-folder", data.to_str().unwrap(), "import", mapping.to_str().unwrap()];
         refused(&arguments, USAGE)
     };
     import(&folder.path().join("missing.toml"));
@@ -174,8 +177,8 @@ async fn a_mapping_that_cannot_be_used_touches_nothing() {
 async fn a_start_never_tells_the_secret_and_keeps_it_private() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let mut child = Command::new(binary())
-        .args(["--listen", "127.0.0.1:0", "--log-level", "debug", "--data"])
+    let mut child = product()
+        .args(["--listen", "127.0.0.1:0", "--log-level", "debug", "--data-folder"])
         .arg(&data)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

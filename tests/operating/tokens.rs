@@ -14,7 +14,7 @@ use crate::{
 fn issued(process: &Process, data: &Path, scopes: &str) -> (Http, String) {
     let file = data.with_file_name(format!("token for {scopes}"));
     let (data, out) = (data.to_str().unwrap(), file.to_str().unwrap());
-    let arguments = ["--data", data, "token", "issue", "--scopes", scopes, "--out", out];
+    let arguments = ["--data-folder", data, "token", "issue", "--scopes", scopes, "--out", out];
     let said = done(&annals(&arguments));
     let token = fs::read_to_string(&file).unwrap();
     let mode = fs::metadata(&file).unwrap().permissions().mode();
@@ -47,7 +47,7 @@ async fn a_token_opens_what_its_scopes_say_until_it_is_revoked() {
     let issue = auditor.command("RevokeToken", json!({ "token_id": id })).await;
     assert_eq!(issue.status.as_u16(), 403);
 
-    done(&annals(&["--data", data.to_str().unwrap(), "token", "revoke", &id]));
+    done(&annals(&["--data-folder", data.to_str().unwrap(), "token", "revoke", &id]));
     assert_eq!(reader.command("CreateAccount", account).await.status.as_u16(), 401);
     until("questions know it too", async || reader.get("/accounts").await.status == 401).await;
 }
@@ -62,7 +62,7 @@ async fn a_token_that_cannot_be_issued_leaves_nothing() {
     let issue = |scopes: &str, user: &str| {
         let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
         let user = format!("--user={user}");
-        annals(&["--data", data, "token", "issue", "--scopes", scopes, &user, "--out", out])
+        annals(&["--data-folder", data, "token", "issue", "--scopes", scopes, &user, "--out", out])
     };
     let nobody = "00000000-0000-7000-8000-000000000001";
     assert_eq!(issue("everything", nobody).status.code(), Some(USAGE));
@@ -73,6 +73,6 @@ async fn a_token_that_cannot_be_issued_leaves_nothing() {
     assert_eq!(unknown.status.code(), Some(1), "{}", String::from_utf8_lossy(&unknown.stderr));
     assert!(!out.exists());
     assert_eq!(log("token"), before);
-    let revoked = annals(&["--data", data.to_str().unwrap(), "token", "revoke", nobody]);
+    let revoked = annals(&["--data-folder", data.to_str().unwrap(), "token", "revoke", nobody]);
     assert_eq!(revoked.status.code(), Some(1));
 }

@@ -14,9 +14,9 @@ use crate::{
 fn verify_makes_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("missing");
-    refused(&["--data", data.to_str().unwrap(), "verify"], FOLDER);
+    refused(&["--data-folder", data.to_str().unwrap(), "verify"], FOLDER);
     assert!(!data.exists());
-    refused(&["--data", folder.path().to_str().unwrap(), "verify"], FOLDER);
+    refused(&["--data-folder", folder.path().to_str().unwrap(), "verify"], FOLDER);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -42,7 +42,7 @@ fn is_found(data: &Path, name: &str, tamper: impl FnOnce(&Connection) -> String)
     let log = Connection::open(changed.join("log.db")).unwrap();
     let expected = tamper(&log);
     log.close().unwrap();
-    let output = annals(&["--data", changed.to_str().unwrap(), "verify"]);
+    let output = annals(&["--data-folder", changed.to_str().unwrap(), "verify"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let last = told.trim_end().lines().last().unwrap_or_default();
     assert_eq!(output.status.code(), Some(TAMPERED), "{name}: {told}");
@@ -54,7 +54,7 @@ async fn a_changed_past_is_found_where_it_was_changed() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     installation(&data).await;
-    let verified = done(&annals(&["--data", data.to_str().unwrap(), "verify"]));
+    let verified = done(&annals(&["--data-folder", data.to_str().unwrap(), "verify"]));
     assert!(verified.contains("up to position"), "{verified}");
 
     is_found(&data, "payload", |log| {
@@ -109,7 +109,7 @@ async fn a_log_that_was_cut_off_is_not_even_opened() {
     log.execute("delete from events where position = (select max(position) from events)", [])
         .unwrap();
     log.close().unwrap();
-    let line = refused(&["--data", data.to_str().unwrap(), "verify"], FOLDER);
+    let line = refused(&["--data-folder", data.to_str().unwrap(), "verify"], FOLDER);
     assert!(line.contains("damaged"), "{line}");
 }
 
@@ -119,6 +119,6 @@ async fn a_log_of_something_else_is_no_log() {
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();
     std::fs::write(data.join("log.db"), "this is a letter, not a log").unwrap();
-    one_line(&annals(&["--data", data.to_str().unwrap(), "verify"]), FOLDER);
+    one_line(&annals(&["--data-folder", data.to_str().unwrap(), "verify"]), FOLDER);
     assert_eq!(std::fs::read(data.join("log.db")).unwrap(), b"this is a letter, not a log");
 }

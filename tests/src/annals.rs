@@ -62,7 +62,7 @@ pub enum Deployment {
 /// The settings of an installation in `folder`: São Paulo, in reais.
 fn service(folder: &Path) -> Service {
     Service {
-        data: folder.join("data"),
+        data_folder: folder.join("data"),
         listen: Some((Ipv4Addr::LOCALHOST, 0).into()),
         behind_proxy: false,
         organization: Line::new("Norte").expect("a name"),

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{
     http::Http,
     network::{Network, Place},
-    process::{binary, planted_binary, signal},
+    process::{binary, planted_binary, signal, without_settings},
     servers::{PostgresServer, free_port},
 };
 
@@ -101,6 +101,7 @@ impl Role {
             Some(place) => place.command(program),
             None => Command::new(program),
         };
+        command = without_settings(command);
         command.args(self.planted.map(|mistake| format!("--planted={mistake}")));
         let mut child = command
             .args([self.name, "--listen"])

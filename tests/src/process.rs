@@ -39,6 +39,22 @@ fn built(name: &str, features: &[&str]) -> PathBuf {
     profile.join(name)
 }
 
+/// The command without the settings of this shell: the tests' own variables (`ANNALS_DATA`) are no
+/// settings of the product, which refuses names that it does not know.
+pub fn without_settings(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ANNALS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The product, to be run with arguments and settings of a test's own.
+pub fn product() -> Command {
+    without_settings(Command::new(binary()))
+}
+
 /// The product as a process, on a folder that outlives it.
 pub struct Process {
     child: Child,
@@ -59,8 +75,8 @@ impl Process {
     }
 
     fn run(data: &Path, flags: &[&str], stderr: Stdio) -> Self {
-        let mut child = Command::new(binary())
-            .args(["--listen", "127.0.0.1:0", "--data"])
+        let mut child = product()
+            .args(["--listen", "127.0.0.1:0", "--data-folder"])
             .arg(data)
             .args(flags)
             .stdin(Stdio::null())
@@ -135,5 +151,5 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 /// Runs one operator's command to its end.
 pub fn annals(arguments: &[&str]) -> Output {
-    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
+    product().args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
 }

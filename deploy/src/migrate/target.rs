@@ -49,7 +49,7 @@ impl Target {
     /// Reads what was said about it. Nothing is connected yet.
     pub(super) fn of(migrate: &Migrate) -> Result<Self, Exit> {
         let databases = Databases {
-            postgres: &migrate.to,
+            postgres: &migrate.postgres,
             keys: migrate.keys_postgres.as_deref(),
             read: migrate.read_postgres.as_deref(),
             password_file: migrate.postgres_password_file.as_deref(),

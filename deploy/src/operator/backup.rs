@@ -24,7 +24,7 @@ pub async fn run(service: &Service, backup: Backup) -> Result<(), Exit> {
     let position = seen.get("position").and_then(|value| value.as_str()).unwrap_or_default();
     print(&format!(
         "backed up to {} up to position {position}. It holds the keys: guard it like them.\n\
-         To restore: annals --data <a copy of that folder>; read models are rebuilt by themselves.\n",
+         To restore: annals --data-folder <a copy of that folder>; read models are rebuilt by themselves.\n",
         to.display()
     ));
     Ok(())

@@ -1,5 +1,6 @@
 //! The operator's commands: each a client of the running service.
 
+pub mod commands;
 pub mod import;
 pub mod replay;
 pub mod token;

@@ -3,11 +3,13 @@
 mod calendar;
 mod change;
 mod email;
+mod near;
 mod text;
 
 pub use calendar::{Day, Zone};
 pub use change::Change;
 pub use email::Email;
+pub use near::nearest;
 pub use text::{Line, Prose};
 
 use std::borrow::Cow;

@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashSet,
-    process::{Command, Output, Stdio},
+    process::{Output, Stdio},
     time::Duration,
 };
 
 use events::bus::nemesis::Dice;
 use serde_json::json;
-use tests::{Cluster, Http, binary, until};
+use tests::{Cluster, Http, product, until};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -165,7 +165,7 @@ impl Known {
 
 /// Runs an operator's command that has to end within that time.
 async fn in_time(arguments: &[&str], patience: Duration) -> Output {
-    let mut command = Command::new(binary());
+    let mut command = product();
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary runs");
     let since = Instant::now();

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use events::bus::nemesis::Dice;
-use tests::planted_binary;
+use tests::{planted_binary, without_settings};
 use tokio::runtime::Handle;
 
 use super::{
@@ -71,7 +71,10 @@ async fn who_draws_positions_from_a_plain_sequence_is_caught() {
 
 #[test]
 fn a_build_with_mistakes_starts_only_when_it_is_told_which() {
-    let output = Command::new(planted_binary()).arg("serve").output().expect("the binary runs");
+    let output = without_settings(Command::new(planted_binary()))
+        .arg("serve")
+        .output()
+        .expect("the binary runs");
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{line}");
     assert!(line.starts_with("annals: this build makes mistakes on purpose"), "{line}");
