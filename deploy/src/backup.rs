@@ -13,7 +13,7 @@ use events::{
     store::{Head, sqlite::SqliteStore},
 };
 
-use crate::folder::write_private;
+use crate::{folder::write_private, mark::Keeper};
 
 /// What a backup copies. Read models are not: they are rebuilt from the log.
 pub struct Sources {
@@ -23,6 +23,8 @@ pub struct Sources {
     pub keys: Arc<SqliteKeys>,
     /// The data folder.
     pub folder: PathBuf,
+    /// What keeps the mark of the log.
+    pub(crate) keeper: Arc<Keeper>,
 }
 
 /// The small files beside the databases.
@@ -51,6 +53,7 @@ pub async fn back_up(sources: &Sources, to: &Path) -> anyhow::Result<Head> {
             write_private(&to.join(name), &bytes).with_context(|| format!("copying {name}"))?;
         }
     }
+    sources.keeper.write_cut(to, head).await.context("marking where the copy ends")?;
     write_private(&to.join("complete"), head.position.to_string().as_bytes())?;
     Ok(head)
 }

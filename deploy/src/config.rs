@@ -67,6 +67,10 @@ pub struct Service {
     /// Allows an address beyond loopback: something in front of it ends TLS.
     #[arg(long, global = true, env = "ANNALS_BEHIND_PROXY")]
     pub behind_proxy: bool,
+    /// Accepts a log that is older than is known of it: with the position that the refused start named,
+    /// for the one start that is to accept it.
+    #[arg(long, global = true, value_name = "POSITION")]
+    pub accept_older_log: Option<u64>,
     /// The name of the organisation. Only looked at on the first start.
     #[arg(long, global = true, env = "ANNALS_ORGANIZATION", default_value = "My organisation", value_parser = line)]
     pub organization: Line<160>,

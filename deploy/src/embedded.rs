@@ -9,7 +9,6 @@ use command_service::{
     relay::relay,
 };
 use events::{
-    Position,
     bus::{Bus, InProcessBus},
     ids::LogId,
     keys::{KeyFiles, Keyring, SqliteKeys, Unsealer},
@@ -33,8 +32,10 @@ use crate::{
     exit::{Code, Exit},
     folder::{Folder, write_private},
     founding::found,
+    guard,
     health::{self, Health},
     layers,
+    mark::{self, Keeper},
     running::{Running, Tasks, listen},
 };
 
@@ -56,13 +57,26 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
     let folder =
         Folder::own(&service.data_folder).map_err(|error| Exit::new(Code::Folder, error))?;
     let is_new = folder.is_new;
-    let opened = open(&folder, clock.clone()).await?;
+    let looked = match guard::look(&folder, service.accept_older_log) {
+        Ok(looked) => looked,
+        Err(exit) => {
+            folder.leave();
+            return Err(exit);
+        }
+    };
+    let opened = open(&folder, looked.has_events, clock.clone()).await?;
     let log = opened.store.log_id();
+    guard::settle(looked, &opened.handler, &opened.store, &opened.keeper).await?;
     found(&opened.handler, log, service, &folder.file("token"), draw_secret)
         .await
         .map_err(|error| Exit::from(anyhow::Error::from(error)))?;
 
     let mut tasks = Tasks::new();
+    let (keeper, stopped) = (opened.keeper.clone(), tasks.stopped());
+    tasks.start(async move {
+        keeper.run(stopped).await;
+        Ok(())
+    });
     let read_side = start_following(&mut tasks, &folder, &opened).await?;
     let router = routes(&opened, &read_side, clock, folder.path().to_owned());
     let address = listener.local_addr().map_err(Exit::failed)?;
@@ -71,6 +85,9 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
     write_private(&folder.file("annals.addr"), format!("http://{address}").as_bytes())
         .map_err(Exit::failed)?;
     let closing = Box::pin(async move {
+        if let Err(error) = opened.keeper.write().await {
+            tracing::warn!("the mark of the newest position stays behind: {error:#}");
+        }
         opened.store.shutdown().await;
         // Whoever finds no address starts the product themselves.
         std::fs::remove_file(folder.file("annals.addr")).ok();
@@ -84,9 +101,10 @@ struct Opened {
     keys: Arc<SqliteKeys>,
     unsealer: Unsealer,
     handler: Arc<Handler>,
+    keeper: Arc<Keeper>,
 }
 
-async fn open(folder: &Folder, clock: Clock) -> Result<Opened, Exit> {
+async fn open(folder: &Folder, has_events: bool, clock: Clock) -> Result<Opened, Exit> {
     let bad_folder = |error: anyhow::Error| Exit::new(Code::Folder, format!("{error:#}"));
     let path = folder.file("log.db");
     let options =
@@ -95,13 +113,12 @@ async fn open(folder: &Folder, clock: Clock) -> Result<Opened, Exit> {
     let store = opening.await.map_err(Exit::failed)?.map_err(|error| bad_folder(error.into()))?;
     let store = Arc::new(store);
     let log = store.log_id();
-    let head = store.head().await.map_err(Exit::failed)?;
     let files = KeyFiles {
         keys: folder.file("keys.db"),
         master_key: folder.file("master.key"),
         log,
         // With events a missing key file is a loss; a new one would make everybody look erased.
-        may_create: head.position == Position::START,
+        may_create: !has_events,
     };
     let opening = tokio::task::spawn_blocking(move || SqliteKeys::open(&files));
     let opened = match opening.await.map_err(Exit::failed)? {
@@ -119,12 +136,14 @@ async fn open(folder: &Folder, clock: Clock) -> Result<Opened, Exit> {
             return Err(exit);
         }
     };
+    let place = mark::Place::Folder(folder.path().to_owned());
+    let keeper = Arc::new(Keeper::new(place, log, store.clone(), keys.clone(), secret));
     let port: Arc<dyn EventLog> = store.clone();
     let keyring = Keyring::new(keys.clone(), log);
     // Who reads shares the writer's cache: a key that was just made is needed by both.
     let unsealer = keyring.unsealer().clone();
     let handler = Arc::new(Handler::new(port, keyring, clock, &secret));
-    Ok(Opened { store, keys, unsealer, handler })
+    Ok(Opened { store, keys, unsealer, handler, keeper })
 }
 
 /// Starts what follows the log: relay, process managers, read models.
@@ -172,13 +191,14 @@ async fn start_following(
 }
 
 fn routes(opened: &Opened, read_side: &ReadSide, clock: Clock, folder: PathBuf) -> Router {
-    let Opened { store, keys, unsealer, handler } = opened;
+    let Opened { store, keys, unsealer, handler, keeper } = opened;
     let log = store.log_id();
     let feed: Arc<dyn EventFeed> = store.clone();
     let app = App::new(handler.clone(), Arc::new(draw_id));
     let questions =
         query_api::App::new(read_side.view(), feed.clone(), store.clone(), unsealer.clone(), clock);
-    let sources = Arc::new(Sources { log: store.clone(), keys: keys.clone(), folder });
+    let keeper = keeper.clone();
+    let sources = Arc::new(Sources { log: store.clone(), keys: keys.clone(), folder, keeper });
     let replayed = read_side.clone();
     let health = Health::of(log, "annals", feed.clone()).with_view(read_side.view());
     command_service::http::router(app.clone())

@@ -19,6 +19,9 @@ pub enum FolderError {
     /// The file system refused.
     #[error("the data folder {0} cannot be used: {1}")]
     Io(PathBuf, #[source] io::Error),
+    /// Something is gone that belongs to what is there.
+    #[error("the data folder {0} is incomplete: {1} is missing; put it back from a backup")]
+    Incomplete(PathBuf, &'static str),
     /// A file does not hold what it should.
     #[error("{0} does not hold what it should: {1}")]
     Damaged(PathBuf, &'static str),
@@ -30,23 +33,46 @@ pub struct Folder {
     path: PathBuf,
     /// Whether it was made just now.
     pub is_new: bool,
+    /// Whether the lock's file was made just now.
+    made_lock: bool,
     _lock: File,
 }
 
 const LOCK: &str = "annals.lock";
+/// The log, which is made before everything else but the lock.
+const LOG: &str = "log.db";
+/// What is made after the log, and says nothing without it.
+const AFTER_LOG: [&str; 8] = [
+    "log.db-wal",
+    "log.mark",
+    "keys.db",
+    "master.key",
+    "installation.key",
+    "token",
+    "read",
+    "annals.addr",
+];
+/// What a log that has events cannot do without.
+const WITH_EVENTS: [&str; 3] = ["keys.db", "master.key", "installation.key"];
 
 impl Folder {
     /// Owns the folder at `path`, and makes it where it is not there.
     ///
     /// # Errors
-    /// When another process owns it, it holds something else, or the file system refuses.
+    /// When another process owns it, it holds something else or has lost its log, or the file system
+    /// refuses.
     pub fn own(path: &Path) -> Result<Self, FolderError> {
         let io = |error| FolderError::Io(path.to_owned(), error);
         let is_new = is_new(path).map_err(io)?;
-        if !is_new && !path.join("log.db").exists() && !path.join(LOCK).exists() {
+        // A new log beside what is left of an old one would be a second history under its keys.
+        if is_empty(&path.join(LOG)) && AFTER_LOG.iter().any(|name| path.join(name).exists()) {
+            return Err(FolderError::Incomplete(path.to_owned(), LOG));
+        }
+        if !is_new && !path.join(LOG).exists() && !path.join(LOCK).exists() {
             return Err(FolderError::Foreign(path.to_owned()));
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+        let made_lock = !path.join(LOCK).exists();
         let lock = private().create(true).truncate(false).write(true).open(path.join(LOCK));
         let lock = lock.map_err(io)?;
         match lock.try_lock() {
@@ -54,8 +80,26 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
-        let is_new = !path.join("log.db").exists();
-        Ok(Self { path: path.to_owned(), is_new, _lock: lock })
+        let is_new = !path.join(LOG).exists();
+        Ok(Self { path: path.to_owned(), is_new, made_lock, _lock: lock })
+    }
+
+    /// Refuses a folder that has lost what its log cannot do without. A log without events is that of
+    /// a first start that was cut short: what is missing is made.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub fn require_all(&self, has_events: bool) -> Result<(), FolderError> {
+        let lost = WITH_EVENTS.into_iter().find(|name| has_events && is_empty(&self.file(name)));
+        lost.map_or(Ok(()), |name| Err(FolderError::Incomplete(self.path.clone(), name)))
+    }
+
+    /// Gives the folder back as it was found: it is refused, and nothing was written.
+    pub fn leave(self) {
+        if self.made_lock {
+            // A lock that stays behind says nothing.
+            fs::remove_file(self.file(LOCK)).ok();
+        }
     }
 
     /// A file of the folder.
@@ -123,6 +167,11 @@ fn is_new(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a file is missing, or was made and never written.
+fn is_empty(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
 }
 
 fn private() -> OpenOptions {

@@ -7,6 +7,8 @@ pub mod cli;
 pub mod exit;
 pub mod telemetry;
 pub mod folder;
+pub mod mark;
+mod guard;
 pub mod founding;
 pub mod draw;
 pub mod running;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     codec::category_events,
+    envelope::Instant,
     ids::{KeyId, UserId},
     money::Currency,
     personal::{Personal, personal_fields},
@@ -16,6 +17,10 @@ category_events! {
     OrganizationEvent in Organization {
         /// The installation was set up: the first event of every log.
         Founded(OrganizationFounded) = "organization.founded" v 1,
+        /// An older log was accepted in place of the newer one that had been there.
+        OlderLogAccepted(OlderLogAccepted) = "organization.older_log_accepted" v 1,
+        /// An administrator said that the clock is right, though it had jumped.
+        ClockConfirmed(ClockConfirmed) = "organization.clock_confirmed" v 1,
     }
 }
 
@@ -53,6 +58,35 @@ pub struct OrganizationFounded {
     pub zone: Zone,
     /// The currency it reports in.
     pub base_currency: Currency,
+}
+
+/// An older log was accepted in place of the newer one that had been there. The positions behind it
+/// were given out a second time from then on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OlderLogAccepted {
+    /// How often that happened to this log, this time included.
+    pub epoch: u32,
+    /// Where the log ended that was accepted.
+    pub position: u64,
+    /// The leaf of its last event, in hex.
+    pub leaf: String,
+    /// The newest position that was known of the log before; absent where nothing was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_position: Option<u64>,
+    /// The leaf of the event that had been there, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_leaf: Option<String>,
+}
+
+/// An administrator said that the clock is right, though it had jumped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClockConfirmed {
+    /// What the clock should have shown, by what was known before.
+    pub from: Instant,
+    /// What it shows.
+    pub to: Instant,
 }
 
 /// The user was added.
@@ -161,6 +195,8 @@ pub struct TokenRevoked {}
 
 personal_fields! {
     OrganizationFounded {}
+    OlderLogAccepted {}
+    ClockConfirmed {}
     UserAdded { name, email }
     UserChanged { name, email }
     UserDisabled {}

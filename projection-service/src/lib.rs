@@ -19,6 +19,7 @@ pub mod read_side;
 pub mod read_view;
 pub mod standby;
 pub mod replay;
+pub mod witness;
 
 #[cfg(test)]
 mod testing;

@@ -14,6 +14,9 @@ mod import;
 mod import_again;
 // Starts that have to be refused, and what a start says and leaves.
 mod startup;
+// Folders that have lost files, and logs that are older than is known of them.
+mod lost;
+mod older_log;
 // An end that is asked for, under load.
 mod shutdown;
 // `annals verify` on a whole log and on changed ones.

@@ -65,6 +65,7 @@ fn service(folder: &Path) -> Service {
         data_folder: folder.join("data"),
         listen: Some((Ipv4Addr::LOCALHOST, 0).into()),
         behind_proxy: false,
+        accept_older_log: None,
         organization: Line::new("Norte").expect("a name"),
         zone: Zone::new("America/Sao_Paulo").expect("a zone"),
         currency: Currency::new("BRL").expect("a currency"),

@@ -68,6 +68,11 @@ impl Process {
         Self::run(data, &[], Stdio::inherit())
     }
 
+    /// Starts it with further flags.
+    pub fn start_with(data: &Path, flags: &[&str]) -> Self {
+        Self::run(data, flags, Stdio::inherit())
+    }
+
     /// Starts it so that it writes as much as it can about what it does to a file.
     pub fn start_logging(data: &Path, log: &Path) -> Self {
         let file = File::create(log).expect("the file can be written");

@@ -9,7 +9,7 @@ mod token_commands;
 mod owners;
 
 pub use organization::Organization;
-pub use organization_commands::FoundOrganization;
+pub use organization_commands::{AcceptOlderLog, FoundOrganization};
 pub(crate) use owners::{owner, owner_streams};
 pub use token::Token;
 pub use token_commands::{IssueToken, RevokeToken, Sha256Hex};
@@ -18,7 +18,8 @@ pub use user_commands::{AddUser, ChangeUser, DisableUser, EnableUser};
 
 use crate::command::Entry;
 
-/// The commands that callers can send; [`FoundOrganization`] is for the product alone.
+/// The commands that callers can send; [`FoundOrganization`] and
+/// [`AcceptOlderLog`] are for the product alone.
 pub(crate) fn commands() -> Vec<Entry> {
     vec![
         Entry::admin::<AddUser>(),

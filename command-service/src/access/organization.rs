@@ -1,7 +1,7 @@
 //! The organisation, as decisions need it.
 
 use events::{
-    access::{OrganizationEvent, OrganizationFounded},
+    access::{ClockConfirmed, OrganizationEvent, OrganizationFounded},
     ids::KeyId,
     money::Currency,
     values::{Line, Zone},
@@ -14,11 +14,13 @@ use crate::aggregate::Aggregate;
 pub struct Organization {
     zone: Zone,
     founded: Option<OrganizationFounded>,
+    epoch: u32,
+    clock: Option<ClockConfirmed>,
 }
 
 impl Default for Organization {
     fn default() -> Self {
-        Self { zone: Zone::utc(), founded: None }
+        Self { zone: Zone::utc(), founded: None, epoch: 0, clock: None }
     }
 }
 
@@ -41,6 +43,18 @@ impl Organization {
         self.founded.as_ref().map(|founded| &founded.name)
     }
 
+    /// How often an older log was accepted in place of a newer one.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The last confirmation of a clock that had jumped.
+    #[must_use]
+    pub const fn clock(&self) -> Option<&ClockConfirmed> {
+        self.clock.as_ref()
+    }
+
     /// What it was founded with.
     #[must_use]
     pub(super) const fn founded(&self) -> Option<&OrganizationFounded> {
@@ -52,9 +66,14 @@ impl Aggregate for Organization {
     type Event = OrganizationEvent;
 
     fn evolve(&mut self, event: &OrganizationEvent) {
-        let OrganizationEvent::Founded(founded) = event;
-        self.zone = founded.zone.clone();
-        self.founded = Some(founded.clone());
+        match event {
+            OrganizationEvent::Founded(founded) => {
+                self.zone = founded.zone.clone();
+                self.founded = Some(founded.clone());
+            }
+            OrganizationEvent::OlderLogAccepted(accepted) => self.epoch = accepted.epoch,
+            OrganizationEvent::ClockConfirmed(confirmed) => self.clock = Some(confirmed.clone()),
+        }
     }
 
     fn key(&self) -> Option<KeyId> {

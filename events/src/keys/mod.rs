@@ -69,6 +69,11 @@ pub enum KeyError {
 pub trait KeyReader: Send + Sync {
     /// The keys of these ids; `None` for one that is not there (any more): its values are erased.
     fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>>;
+
+    /// How many batches of keys were ever made; a store that makes them one by one has none.
+    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
 }
 
 /// Makes keys.

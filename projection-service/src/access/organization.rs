@@ -54,12 +54,17 @@ pub fn fold_organization(
     before: Option<OrganizationRecord>,
     fact: &Fact<'_>,
 ) -> Option<OrganizationRecord> {
-    let CrmEvent::Organization(OrganizationEvent::Founded(founded)) = fact.event() else {
-        return before;
-    };
+    let CrmEvent::Organization(event) = fact.event() else { return before };
     if before.is_some() {
         return before.map(|organization| organization.stamped(fact));
     }
+    let founded = match event {
+        OrganizationEvent::Founded(founded) => founded,
+        // What happens to the log and to the clock changes nothing about the organisation itself.
+        OrganizationEvent::OlderLogAccepted(_) | OrganizationEvent::ClockConfirmed(_) => {
+            return None;
+        }
+    };
     let actor = fact.recorded.event.cause.actor;
     Some(OrganizationRecord {
         id: OrganizationId(fact.recorded.stream.id),

@@ -52,6 +52,10 @@ impl KeyReader for PostgresKeyReader {
     fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
         Box::pin(self.0.read(ids))
     }
+
+    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
+        Box::pin(self.0.batches())
+    }
 }
 
 /// Makes, reads and destroys keys.
@@ -121,6 +125,10 @@ async fn refill(table: &KeyTable, ahead: &Ahead, making: &Mutex<()>) -> Result<(
 impl KeyReader for PostgresKeys {
     fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
         Box::pin(self.ahead.or_read(ids, &self.reader))
+    }
+
+    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
+        self.reader.batches()
     }
 }
 

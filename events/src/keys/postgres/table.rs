@@ -124,6 +124,14 @@ impl KeyTable {
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
+    /// The number of the newest batch.
+    pub(super) async fn batches(&self) -> Result<u64, KeyError> {
+        let query = sqlx::query_scalar("select coalesce(max(batch), 0) from batches");
+        let newest = self.database.run(|connection| Box::pin(query.fetch_one(connection))).await;
+        let newest: i64 = newest.map_err(failed)?;
+        u64::try_from(newest).map_err(|_| KeyError::Damaged)
+    }
+
     /// Makes a batch of keys in one durable commit.
     pub(super) async fn make_batch(&self) -> Result<Vec<(KeyId, DataKey)>, KeyError> {
         let (master, run) = (Arc::clone(&self.master), self.run);

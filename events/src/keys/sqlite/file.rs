@@ -98,6 +98,13 @@ impl KeyFile {
         Ok(keys)
     }
 
+    /// The number of the newest batch.
+    pub(super) fn batches(&self) -> Result<u64, KeyError> {
+        let sql = "select coalesce(max(batch), 0) from batches";
+        let newest: i64 = self.db.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
+        u64::try_from(newest).map_err(|_| KeyError::Damaged)
+    }
+
     /// At most `limit` keys whose ids follow `after`, unwrapped.
     pub(super) fn export(
         &self,

@@ -59,6 +59,10 @@ impl KeyReader for SqliteKeyReader {
     fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
         self.0.call(move |file| file.read(&ids))
     }
+
+    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
+        self.0.call(|file| file.batches())
+    }
 }
 
 /// Makes, reads and destroys keys.
@@ -116,6 +120,10 @@ fn refill(ahead: &Ahead, file: &mut KeyFile) -> Result<(), KeyError> {
 impl KeyReader for SqliteKeys {
     fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
         Box::pin(self.ahead.or_read(ids, &self.reader))
+    }
+
+    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
+        self.reader.batches()
     }
 }
 

@@ -5,6 +5,7 @@
 mod backup;
 mod failure;
 mod maintenance;
+mod peek;
 mod reader;
 mod rows;
 mod schema;
@@ -20,7 +21,11 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-pub use self::{backup::BackupError, schema::OpenError};
+pub use self::{
+    backup::BackupError,
+    peek::{LogPeek, Untouched},
+    schema::OpenError,
+};
 use self::{maintenance::Maintenance, reader::Readers, schema::Opened};
 use super::{
     Answer, Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Head,
@@ -141,6 +146,39 @@ impl SqliteStore {
         };
         thread::Builder::new().name("annals-log-backup".into()).spawn(copy)?;
         answered.await.map_err(|_| BackupError::Interrupted)?
+    }
+
+    /// Writes into the log that a mark of its newest position is kept apart from it: from then on it
+    /// is a loss when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn remember_mark(&self) -> Result<(), StoreError> {
+        self.beside(peek::remember_mark).await
+    }
+
+    /// Sets back what process managers remember beyond `head`, after an older log was put in place
+    /// of a newer one: they would pass over what comes at those positions now.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn set_back_checkpoints(&self, head: Position) -> Result<(), StoreError> {
+        self.beside(move |path| peek::set_back_checkpoints(path, head)).await
+    }
+
+    /// Does something rare to the file over a connection of its own.
+    async fn beside(
+        &self,
+        work: impl FnOnce(&Path) -> Result<(), OpenError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let done = tokio::task::spawn_blocking(move || work(&path)).await;
+        let failed =
+            |error: &dyn std::fmt::Display| StoreError::Unavailable(error.to_string().into());
+        done.map_err(|error| failed(&error))?.map_err(|error| match error {
+            OpenError::Database(error) => failed(&error),
+            error => failed(&error),
+        })
     }
 
     /// At most `limit` lines of the ledger whose command ids follow `after`, in the order of the

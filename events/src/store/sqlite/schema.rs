@@ -155,6 +155,11 @@ fn recognise(path: &Path) -> Result<Kind, OpenError> {
     Ok(Kind::Log)
 }
 
+/// Refuses a file that is something else than a log that this build knows.
+pub(super) fn check_header(path: &Path) -> Result<(), OpenError> {
+    recognise(path).map(drop)
+}
+
 /// A log that was opened for writing.
 pub(super) struct Opened {
     pub(super) connection: Connection,

@@ -1,0 +1,154 @@
+//! What is looked at before a data folder is used, and what is written before it is served.
+//!
+//! A refusal writes nothing: everything that can refuse a folder is only read.
+
+use std::io;
+
+use command_service::{
+    access::AcceptOlderLog,
+    handle::{CommandError, Handler, Request, system},
+};
+use events::{
+    Channel, Position,
+    ids::{CommandId, LogId, OrganizationId},
+    store::sqlite::{LogPeek, OpenError, SqliteStore},
+};
+use projection_service::witness;
+use uuid::Uuid;
+
+use crate::{
+    exit::{Code, Exit},
+    folder::Folder,
+    mark::{Accepted, Found, Held, Keeper, Known, judge, read_mark},
+};
+
+/// What was found in a folder that may be used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Looked {
+    /// Whether the log has events: nothing that it needs may be made anew.
+    pub(crate) has_events: bool,
+    /// Whether the log says already that a mark is kept.
+    keeps_mark: bool,
+    /// The older log that is accepted.
+    accepted: Option<Accepted>,
+    /// How often an older log was accepted, by the mark.
+    epoch: u32,
+}
+
+/// Looks at a folder and refuses one that has lost something, or whose log is older than is known.
+/// `accepted` is the position that the operator repeated. Blocks.
+///
+/// # Errors
+/// One line that says what is missing, or what was found and the switch.
+pub(crate) fn look(folder: &Folder, accepted: Option<u64>) -> Result<Looked, Exit> {
+    let peek = LogPeek::open(&folder.file("log.db")).map_err(bad_log)?;
+    let Some(peek) = peek else { return Ok(Looked::default()) };
+    let head = peek.head().map_err(bad_log)?.position;
+    let has_events = head > Position::START;
+    folder.require_all(has_events).map_err(|error| Exit::new(Code::Folder, error))?;
+    let keeps_mark = peek.keeps_mark().map_err(bad_log)?;
+    let key_file = folder.file("installation.key");
+    if !key_file.exists() {
+        return Ok(Looked { keeps_mark, ..Looked::default() });
+    }
+    let key = folder.secret("installation.key", || [0; 32]);
+    let key = key.map_err(|error| Exit::new(Code::Folder, error))?;
+    let found = read_mark(folder.path(), &key).map_err(|error: io::Error| {
+        Exit::new(Code::Folder, format!("{}: {error}", folder.file("log.mark").display()))
+    })?;
+    let at = |position: Option<Position>| {
+        position.map_or(Ok(None), |position| peek.leaf(position).map_err(bad_log))
+    };
+    let seen = witness::of_folder(&folder.file("read"));
+    let there = at(seen.map(|(position, _)| position))?;
+    let held = Held {
+        log: peek.log_id().map_err(bad_log)?,
+        head,
+        leaf: at(Some(head))?,
+        keeps_mark,
+        found,
+        at_mark: at(found.mark().map(|mark| mark.position))?,
+        reads: seen.map(|(position, leaf)| Known { position, leaf: Some(leaf), there }),
+    };
+    let accepted = judge(&held, accepted)?;
+    if has_events && found == Found::Missing && accepted.is_none() {
+        tracing::info!(position = %head, "the log has no mark of its newest position yet: it is made");
+    }
+    let epoch = found.mark().map_or(0, |mark| mark.epoch);
+    Ok(Looked { has_events, keeps_mark, accepted, epoch })
+}
+
+fn bad_log(error: OpenError) -> Exit {
+    Exit::new(Code::Folder, format!("{:#}", anyhow::Error::from(error)))
+}
+
+/// Writes down an older log that is accepted, and the mark: before the log becomes any longer.
+///
+/// # Errors
+/// When the log or the mark cannot be written.
+pub(crate) async fn settle(
+    looked: Looked,
+    handler: &Handler,
+    store: &SqliteStore,
+    keeper: &Keeper,
+) -> Result<(), Exit> {
+    if let Some(accepted) = looked.accepted {
+        store.set_back_checkpoints(accepted.position).await.map_err(Exit::failed)?;
+        accept(handler, keeper.log, accepted)
+            .await
+            .map_err(|error| Exit::from(anyhow::Error::from(error)))?;
+    }
+    let epoch =
+        epoch(handler, keeper.log).await.map_err(|error| Exit::from(anyhow::Error::from(error)))?;
+    keeper.set_epoch(epoch.max(looked.epoch));
+    keeper.write().await?;
+    if !looked.keeps_mark {
+        store.remember_mark().await.map_err(Exit::failed)?;
+    }
+    Ok(())
+}
+
+/// How often an older log was accepted, by the log itself.
+pub(crate) async fn epoch(handler: &Handler, log: LogId) -> Result<u32, CommandError> {
+    let loaded = handler.load(OrganizationId(log.0).stream()).await?;
+    Ok(match &*loaded.record {
+        command_service::aggregate::Record::Organization(organization) => organization.epoch(),
+        _ => 0,
+    })
+}
+
+/// Appends the event that an older log was accepted.
+pub(crate) async fn accept(
+    handler: &Handler,
+    log: LogId,
+    accepted: Accepted,
+) -> Result<(), CommandError> {
+    let Accepted { epoch, position, leaf, known } = accepted;
+    let leaf = hex::encode(leaf.0);
+    let known_leaf = known.and_then(|(_, leaf)| leaf).map(|leaf| hex::encode(leaf.0));
+    let name = format!("AcceptOlderLog {epoch} {position} {leaf} {known_leaf:?}");
+    let command_id = CommandId(Uuid::new_v5(&log.0, name.as_bytes()));
+    let command = AcceptOlderLog {
+        organization_id: OrganizationId(log.0),
+        epoch,
+        position: position.0,
+        leaf,
+        known_position: known.map(|(position, _)| position.0),
+        known_leaf,
+    };
+    let request = Request {
+        command_id,
+        name: "AcceptOlderLog",
+        command: Box::new(command),
+        expected: None,
+        effective_at: None,
+        reason: None,
+        actor: system(),
+        on_behalf_of: None,
+        channel: Channel::System,
+        causation_id: command_id.0,
+        correlation_id: command_id.0,
+        freshened: None,
+    };
+    handler.handle(request).await.map(drop)
+}

@@ -1,0 +1,150 @@
+//! A look at a file before anything is opened: nothing is written, no file stays behind.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+
+use super::schema::{self, OpenError};
+use crate::{
+    envelope::{Leaf, Position},
+    ids::LogId,
+    store::Head,
+};
+
+/// The line of `meta` that says that a mark of the newest position is kept apart from the log.
+const KEEPS_MARK: &str = "keeps_mark";
+
+/// A database that is only looked at. Nobody else may have it open: whoever looks owns its folder.
+pub struct Untouched {
+    connection: Option<Connection>,
+    /// What the database makes beside its file for a reader, and removes only after a writer.
+    made: Vec<PathBuf>,
+}
+
+impl Untouched {
+    /// Opens the database at `path`; none where there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open(path: &Path) -> Result<Option<Self>, rusqlite::Error> {
+        if fs::metadata(path).map_or(0, |metadata| metadata.len()) == 0 {
+            return Ok(None);
+        }
+        let beside = ["-wal", "-shm"].map(|ending| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        });
+        let made = beside.into_iter().filter(|file| !file.exists()).collect();
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // Made first, so that its end tidies up whatever comes of opening.
+        let mut it = Self { connection: None, made };
+        it.connection = Some(Connection::open_with_flags(path, flags)?);
+        Ok(Some(it))
+    }
+
+    /// Asks for one row at most.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn row<T>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, rusqlite::Error> {
+        match &self.connection {
+            Some(connection) => connection.query_row(sql, parameters, read).optional(),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Drop for Untouched {
+    fn drop(&mut self) {
+        self.connection = None;
+        for file in &self.made {
+            // It may never have been made.
+            fs::remove_file(file).ok();
+        }
+    }
+}
+
+/// A log that is only looked at.
+pub struct LogPeek(Untouched);
+
+impl LogPeek {
+    /// Looks at the log at `path`; none where there is none yet.
+    ///
+    /// # Errors
+    /// When the file is not a log of this product, is newer than this build, or cannot be read.
+    pub fn open(path: &Path) -> Result<Option<Self>, OpenError> {
+        schema::check_header(path)?;
+        Ok(Untouched::open(path)?.map(Self))
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no id.
+    pub fn log_id(&self) -> Result<LogId, OpenError> {
+        let sql = "select value from meta where name = 'log_id'";
+        let id: Option<Vec<u8>> = self.0.row(sql, [], |row| row.get(0))?;
+        let id = id.and_then(|id| uuid::Uuid::from_slice(&id).ok());
+        id.map(LogId).ok_or(OpenError::Damaged("its id is not an id"))
+    }
+
+    /// Where it ends, by its own word.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn head(&self) -> Result<Head, OpenError> {
+        let head = self.0.row(schema::READ_STATE, [], schema::state_of)?;
+        Ok(head.ok_or(OpenError::Damaged("it has no head"))?.head)
+    }
+
+    /// The leaf of the event at a position; none where there is no such event.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn leaf(&self, position: Position) -> Result<Option<Leaf>, OpenError> {
+        let sql = "select leaf from events where position = $1";
+        let leaf: Option<Vec<u8>> = self.0.row(sql, [position.sql()], |row| row.get(0))?;
+        let leaf = leaf.map(|leaf| leaf.try_into().map(Leaf)).transpose();
+        leaf.map_err(|_| OpenError::Damaged("a leaf has 32 bytes"))
+    }
+
+    /// Whether a mark of its newest position was kept apart from it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn keeps_mark(&self) -> Result<bool, OpenError> {
+        let sql = "select 1 from meta where name = $1";
+        Ok(self.0.row(sql, [KEEPS_MARK], |_| Ok(()))?.is_some())
+    }
+}
+
+/// Writes into the log that a mark of its newest position is kept apart from it: from then on it is a
+/// loss when there is none.
+pub(super) fn remember_mark(path: &Path) -> Result<(), OpenError> {
+    let connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let sql = "insert into meta values ($1, x'01') on conflict do nothing";
+    connection.execute(sql, [KEEPS_MARK])?;
+    Ok(())
+}
+
+/// Sets back what process managers remember beyond the end of an older log: they would pass over
+/// what comes at those positions now.
+pub(super) fn set_back_checkpoints(path: &Path, head: Position) -> Result<(), OpenError> {
+    let connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let sql = "update process_checkpoints set position = $1 where position > $1";
+    connection.execute(sql, [head.sql()])?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "peek_tests.rs"]
+mod tests;
