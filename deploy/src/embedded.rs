@@ -26,6 +26,7 @@ use projection_service::{
 use crate::{
     admin,
     backup::Sources,
+    carried::carried,
     cluster::COMMAND_PORT,
     config::Service,
     draw::{draw_id, draw_secret},
@@ -107,8 +108,12 @@ struct Opened {
 async fn open(folder: &Folder, has_events: bool, clock: Clock) -> Result<Opened, Exit> {
     let bad_folder = |error: anyhow::Error| Exit::new(Code::Folder, format!("{error:#}"));
     let path = folder.file("log.db");
-    let options =
-        OpenOptions { log_id: LogId(draw_id()), clock: clock.clone(), readers: LOG_READERS };
+    let options = OpenOptions {
+        log_id: LogId(draw_id()),
+        clock: clock.clone(),
+        readers: LOG_READERS,
+        hear: carried(),
+    };
     let opening = tokio::task::spawn_blocking(move || SqliteStore::open(path, options));
     let store = opening.await.map_err(Exit::failed)?.map_err(|error| bad_folder(error.into()))?;
     let store = Arc::new(store);

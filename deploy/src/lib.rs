@@ -9,6 +9,7 @@ pub mod telemetry;
 pub mod folder;
 pub mod mark;
 mod guard;
+pub mod carried;
 pub mod founding;
 pub mod draw;
 pub mod running;

@@ -13,6 +13,7 @@ use events::{
     keys::{KeyFiles, SqliteKeyReader, Unsealer},
     store::{
         Append, EventFeed, EventStore, Fingerprint, StreamReader,
+        ladder::unheard,
         memory::MemoryStore,
         sqlite::{OpenOptions, SqliteStore},
     },
@@ -69,7 +70,8 @@ async fn lived(annals: &Annals) {
 impl Past {
     async fn of(data: &Path) -> Self {
         let clock = Arc::new(|| Instant::from_micros(0));
-        let options = OpenOptions { log_id: LogId(uuid::Uuid::nil()), clock, readers: 1 };
+        let options =
+            OpenOptions { log_id: LogId(uuid::Uuid::nil()), clock, readers: 1, hear: unheard() };
         let store = SqliteStore::open(data.join("log.db"), options).unwrap();
         let log_id = store.log_id();
         let events = store.read(Position::START, 10_000).await.unwrap();

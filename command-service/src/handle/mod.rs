@@ -252,7 +252,8 @@ impl Handler {
         let at = (self.clock)();
         let attempt = |Refused { actor, command_id, name, stream, code }| {
             metrics::counter!("annals_commands_refused_total", "code" => code).increment(1);
-            Attempt { at, actor, command_id, command: name.into(), stream, code: code.into() }
+            let (command, code) = (name.into(), code.into());
+            Attempt { at, actor, command_id, command, stream, code, token: None, count: 1 }
         };
         let attempts = refused.into_iter().map(attempt).collect();
         self.store.record_attempts(attempts).await?;

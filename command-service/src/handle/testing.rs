@@ -291,10 +291,17 @@ impl EventStore for Watched {
         })
     }
 
-    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>> {
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<u64, StoreError>> {
         Box::pin(async move {
             self.reach().await?;
             self.store.record_attempts(attempts).await
+        })
+    }
+
+    fn raise_attempts(&self, raised: Vec<RecordedAttempt>) -> Answer<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.reach().await?;
+            self.store.raise_attempts(raised).await
         })
     }
 

@@ -15,6 +15,7 @@ use events::{
 
 use super::LOG_CONNECTIONS;
 use crate::{
+    carried::carried,
     config::Cluster,
     config_file::password,
     exit::{Code, Exit},
@@ -64,6 +65,7 @@ impl Servers {
             clock,
             connections: LOG_CONNECTIONS,
             may_create: new.is_some(),
+            hear: carried(),
         };
         let store =
             PostgresStore::open(&self.log, options).await.map_err(|error| exit_of(&error))?;

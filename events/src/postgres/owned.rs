@@ -46,6 +46,11 @@ impl Meta {
         log.ok_or_else(|| "it is damaged: the id of its log is not an id".into())
     }
 
+    /// The version of its tables.
+    pub(crate) fn format(&self) -> u32 {
+        self.get("format").and_then(|format| format.parse().ok()).unwrap_or(0)
+    }
+
     /// Another line.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -112,7 +117,8 @@ impl Owned {
         Ok(())
     }
 
-    /// What a schema of ours says about itself, or why this build cannot use it.
+    /// What a schema of ours says about itself, or why this build cannot use it. Its format may be an
+    /// older one.
     pub(crate) async fn meta(
         &self,
         connection: &mut PgConnection,
@@ -123,8 +129,8 @@ impl Owned {
         }
         let meta = Meta(lines);
         let Self { what, format, .. } = self;
-        let found = meta.get("format").and_then(|found| found.parse::<u32>().ok()).unwrap_or(0);
-        Ok(if found == *format {
+        let found = meta.format();
+        Ok(if (1..=*format).contains(&found) {
             Ok(meta)
         } else if found > *format {
             let why = format!("its {what} has format {found}; this build knows up to {format}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Append, AppendError, Appended, Attempt, StoreError,
+    Append, AppendError, Appended, Attempt, RecordedAttempt, StoreError,
     shared::{Shared, closed},
 };
 use crate::envelope::Position;
@@ -18,12 +18,22 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The answers to a batch of appends.
 pub(crate) type AppendAnswers = Vec<Result<Appended, AppendError>>;
 
+/// What is told to those whose requests a commit held.
+pub(crate) struct Answers {
+    /// One for each append.
+    pub(crate) appends: AppendAnswers,
+    /// How many attempts there were before those of the commit.
+    pub(crate) attempts: u64,
+}
+
 /// What can be asked of the writer.
 pub(crate) enum Request {
     /// Append these.
     Append(Vec<Append>, oneshot::Sender<AppendAnswers>),
     /// Write down these attempts.
-    Attempts(Vec<Attempt>, oneshot::Sender<Result<(), StoreError>>),
+    Attempts(Vec<Attempt>, oneshot::Sender<Result<u64, StoreError>>),
+    /// Let these attempts stand for more.
+    Raise(Vec<RecordedAttempt>, oneshot::Sender<Result<(), StoreError>>),
     /// Remember where a process manager stands.
     Checkpoint(&'static str, Position, oneshot::Sender<Result<(), StoreError>>),
     /// Do what has been asked so far, and end.
@@ -53,8 +63,16 @@ impl Requests {
     }
 
     /// As [`EventStore::record_attempts`](super::EventStore::record_attempts).
-    pub(crate) async fn record_attempts(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+    pub(crate) async fn record_attempts(&self, attempts: Vec<Attempt>) -> Result<u64, StoreError> {
         self.ask(|answer| Request::Attempts(attempts, answer)).await?
+    }
+
+    /// As [`EventStore::raise_attempts`](super::EventStore::raise_attempts).
+    pub(crate) async fn raise_attempts(
+        &self,
+        raised: Vec<RecordedAttempt>,
+    ) -> Result<(), StoreError> {
+        self.ask(|answer| Request::Raise(raised, answer)).await?
     }
 
     /// As [`EventStore::save_checkpoint`](super::EventStore::save_checkpoint).
@@ -89,11 +107,14 @@ pub(crate) struct Group {
     pub(crate) appends: Vec<Append>,
     /// The attempts of all requests, in order of arrival.
     pub(crate) attempts: Vec<Attempt>,
+    /// Attempts that stand for more now.
+    pub(crate) raised: Vec<RecordedAttempt>,
     /// Checkpoints to be moved.
     pub(crate) checkpoints: Vec<(&'static str, Position)>,
     /// Whether the writer shall end after this group.
     pub(crate) is_last: bool,
     append_answers: Vec<(usize, oneshot::Sender<AppendAnswers>)>,
+    attempt_answers: Vec<(usize, oneshot::Sender<Result<u64, StoreError>>)>,
     other_answers: Vec<oneshot::Sender<Result<(), StoreError>>>,
     bytes: usize,
 }
@@ -121,7 +142,12 @@ impl Group {
 
     /// How many commands, refused ones and checkpoints there are.
     pub(crate) fn commands(&self) -> usize {
-        self.appends.len() + self.attempts.len() + self.checkpoints.len()
+        self.appends.len() + self.others()
+    }
+
+    /// How much there is beside appends.
+    pub(crate) fn others(&self) -> usize {
+        self.attempts.len() + self.raised.len() + self.checkpoints.len()
     }
 
     /// Adds a request.
@@ -141,7 +167,11 @@ impl Group {
                 }
             }
             Request::Attempts(attempts, answer) => {
+                self.attempt_answers.push((attempts.len(), answer));
                 self.attempts.extend(attempts);
+            }
+            Request::Raise(raised, answer) => {
+                self.raised.extend(raised);
                 self.other_answers.push(answer);
             }
             Request::Checkpoint(name, position, answer) => {
@@ -154,7 +184,7 @@ impl Group {
 
     /// Whether there is nothing to write, and no refusal to find out.
     pub(crate) fn is_empty(&self) -> bool {
-        self.appends.is_empty() && self.attempts.is_empty() && self.checkpoints.is_empty()
+        self.appends.is_empty() && self.others() == 0
     }
 
     /// Whether nothing more is let in.
@@ -162,9 +192,15 @@ impl Group {
         self.is_last || self.commands() >= most || self.bytes >= MAX_BYTES
     }
 
-    /// Tells everyone what became of what they asked for. Some may no longer listen.
-    pub(crate) fn answer(self, answers: AppendAnswers) {
-        let mut answers = answers.into_iter();
+    /// Tells everyone what became of what they asked for. Some may no longer listen. The first
+    /// attempt of the group follows the last one there was.
+    pub(crate) fn answer(self, answers: Answers) {
+        let mut number = answers.attempts + 1;
+        let mut answers = answers.appends.into_iter();
+        for (count, answer) in self.attempt_answers {
+            answer.send(Ok(number)).ok();
+            number += count as u64;
+        }
         for (count, answer) in self.append_answers {
             answer.send(answers.by_ref().take(count).collect()).ok();
         }
@@ -177,6 +213,9 @@ impl Group {
     pub(crate) fn refuse(self, error: &StoreError) {
         for (count, answer) in self.append_answers {
             answer.send((0..count).map(|_| Err(error.clone().into())).collect()).ok();
+        }
+        for (_, answer) in self.attempt_answers {
+            answer.send(Err(error.clone())).ok();
         }
         for answer in self.other_answers {
             answer.send(Err(error.clone())).ok();

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::{
     Answer, Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Head,
     LedgerEntry, RecordedAttempt, StoreError, StreamReader,
-    sequencer::{Admission, Known, LogState, Sequencer, StreamHead, StreamKey},
+    sequencer::{Admission, Before, Known, LogState, Placed, Sequencer, StreamHead, StreamKey},
 };
 use crate::{
     envelope::{Instant, Position, Recorded, Version},
@@ -116,13 +116,15 @@ impl Data {
         let streams = unknown.streams.into_iter().filter_map(|name| {
             let stream = self.streams.get(&name)?;
             let version = Version(stream.events.len() as u64);
-            Some((name, StreamHead { key: stream.key, version }))
+            let last = stream.events.last();
+            let last = last.map(|last| Before { position: last.position, leaf: last.leaf });
+            Some((name, StreamHead { key: stream.key, version, last }))
         });
         let commands = unknown
             .commands
             .into_iter()
             .filter_map(|command| Some((command, *self.ledger.get(&command)?)));
-        Known { streams: streams.collect(), commands: commands.collect() }
+        Known { streams: streams.collect(), commands: commands.collect(), ..Known::default() }
     }
 
     fn write(&mut self, admission: &Admission, attempts: Vec<Attempt>) {
@@ -131,7 +133,7 @@ impl Data {
                 .entry(change.name)
                 .or_insert_with(|| Stream { key: change.head.key, events: Vec::new() });
         }
-        for (_, event) in &admission.events {
+        for Placed { event, .. } in &admission.events {
             if let Some(stream) = self.streams.get_mut(&event.stream) {
                 stream.events.push(Arc::clone(event));
             }
@@ -198,9 +200,19 @@ impl EventStore for MemoryStore {
         answer(Ok(entries))
     }
 
-    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>> {
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<u64, StoreError>> {
+        Box::pin(async move { Ok(self.commit(&[], attempts).before.attempts + 1) })
+    }
+
+    fn raise_attempts(&self, raised: Vec<RecordedAttempt>) -> Answer<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            self.commit(&[], attempts);
+            let attempts = &mut self.lock().data.attempts;
+            for RecordedAttempt { number, attempt } in raised {
+                let place = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
+                if let Some(kept) = attempts.get_mut(place) {
+                    kept.attempt.count = kept.attempt.count.max(attempt.count);
+                }
+            }
             Ok(())
         })
     }

@@ -4,12 +4,15 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::{
     envelope::{Actor, Instant, NewEvent, Position, Recorded, Version},
-    ids::{CommandId, LogId, StreamName},
+    ids::{CommandId, LogId, StreamName, TokenId},
 };
 
+mod checksum;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod group;
+pub mod ladder;
+mod links;
 pub mod memory;
 mod names;
 pub mod postgres;
@@ -155,6 +158,10 @@ pub struct Attempt {
     pub stream: Option<StreamName>,
     /// The rule that refused it: `quote.not_active`.
     pub code: Arc<str>,
+    /// The token it came with, where that is known.
+    pub token: Option<TokenId>,
+    /// How many attempts this stands for: 1, unless a limit made one row of many.
+    pub count: u64,
 }
 
 /// An attempt as it is listed.
@@ -164,6 +171,15 @@ pub struct RecordedAttempt {
     pub number: u64,
     /// What was tried.
     pub attempt: Attempt,
+}
+
+/// What is not as it was stored. Nothing is answered from it; the rest of the log goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// What it touches: the name of a stream, `ledger`, `attempts`, `checkpoints`.
+    pub place: String,
+    /// What is wrong there.
+    pub what: Arc<str>,
 }
 
 /// Reads single streams.
@@ -202,8 +218,13 @@ pub trait EventStore: StreamReader {
         commands: Vec<CommandId>,
     ) -> Answer<'_, Result<Vec<Option<LedgerEntry>>, StoreError>>;
 
-    /// Writes down refused commands, durably, in the same group commit as appends.
-    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>>;
+    /// Writes down refused commands, durably, in the same group commit as appends. Answers with the
+    /// number of the first; the others follow it.
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<u64, StoreError>>;
+
+    /// Lets attempts that were written down stand for more, durably: each is given as it was
+    /// recorded, but for its `count`. A count never falls, so that a repeat does no harm.
+    fn raise_attempts(&self, raised: Vec<RecordedAttempt>) -> Answer<'_, Result<(), StoreError>>;
 
     /// At most `limit` attempts after number `after`, in order.
     fn attempts(
@@ -236,6 +257,11 @@ pub trait EventFeed: Send + Sync {
         after: Position,
         limit: usize,
     ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>>;
+
+    /// What was found damaged since this process opened the log, at most some hundred places.
+    fn damage(&self) -> Vec<Damage> {
+        Vec::new()
+    }
 
     /// Waits until the log is longer than `beyond`. May wake for nothing, and does when the store
     /// is shut down.

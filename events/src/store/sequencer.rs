@@ -11,9 +11,12 @@ use std::{
 
 use quick_cache::unsync::Cache;
 
-use super::{Append, AppendError, Appended, Head, LedgerEntry, MAX_EVENTS, MAX_PAYLOAD, Receipt};
+use super::{
+    Append, AppendError, Appended, Head, LedgerEntry, MAX_EVENTS, MAX_PAYLOAD, Receipt, StoreError,
+    group::Answers,
+};
 use crate::{
-    envelope::{Instant, Position, Recorded, Version},
+    envelope::{Instant, Leaf, Position, Recorded, Version},
     evidence::leaf,
     ids::{CommandId, LogId, StreamName},
 };
@@ -52,6 +55,17 @@ pub(crate) struct StreamHead {
     pub(crate) key: StreamKey,
     /// Its length.
     pub(crate) version: Version,
+    /// Its last event; none while it has no events.
+    pub(crate) last: Option<Before>,
+}
+
+/// An event as the next one of its stream refers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Where it is in the log.
+    pub(crate) position: Position,
+    /// Its leaf hash.
+    pub(crate) leaf: Leaf,
 }
 
 /// What the store has to be asked before a batch can be judged.
@@ -70,6 +84,11 @@ pub(crate) struct Known {
     pub(crate) streams: HashMap<StreamName, StreamHead>,
     /// Of [`Unknown::commands`].
     pub(crate) commands: HashMap<CommandId, LedgerEntry>,
+    /// Streams that are not as they were stored. Nothing is appended to them; others go on.
+    pub(crate) damaged_streams: HashMap<StreamName, Arc<str>>,
+    /// Lines of the ledger that are not as they were stored: whether the command was accepted, and
+    /// with what answer, is not known.
+    pub(crate) damaged_commands: HashMap<CommandId, Arc<str>>,
 }
 
 /// A stream that a batch made or made longer.
@@ -83,6 +102,17 @@ pub(crate) struct StreamChange {
     pub(crate) is_new: bool,
 }
 
+/// An event with its place inside the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    /// The number of its stream.
+    pub(crate) key: StreamKey,
+    /// The event before it in its stream; none for the first.
+    pub(crate) before: Option<Before>,
+    /// The event.
+    pub(crate) event: Arc<Recorded>,
+}
+
 /// What to write, all of it in one transaction, and what to answer after that.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
@@ -93,11 +123,18 @@ pub(crate) struct Admission {
     /// Streams to insert or to make longer.
     pub(crate) streams: Vec<StreamChange>,
     /// Events to insert, in order of position.
-    pub(crate) events: Vec<(StreamKey, Arc<Recorded>)>,
+    pub(crate) events: Vec<Placed>,
     /// Lines of the ledger to insert.
     pub(crate) ledger: Vec<(StreamKey, LedgerEntry)>,
     /// One for each append of the batch.
     pub(crate) answers: Vec<Result<Appended, AppendError>>,
+}
+
+impl Admission {
+    /// What to tell once it is durable.
+    pub(crate) fn into_answers(self) -> Answers {
+        Answers { appends: self.answers, attempts: self.before.attempts }
+    }
 }
 
 /// Assigns positions, versions and times, and remembers how long the busy streams are.
@@ -191,7 +228,7 @@ struct Batch<'a> {
     /// Where in `ledger` a command stands that this batch accepted.
     accepted: HashMap<CommandId, usize>,
     streams: Vec<StreamChange>,
-    events: Vec<(StreamKey, Arc<Recorded>)>,
+    events: Vec<Placed>,
     ledger: Vec<(StreamKey, LedgerEntry)>,
 }
 
@@ -209,6 +246,11 @@ impl Batch<'_> {
             } else {
                 Err(AppendError::CommandReused)
             };
+        }
+        let known = self.known;
+        let damaged = known.damaged_commands.get(&append.command_id);
+        if let Some(what) = damaged.or_else(|| known.damaged_streams.get(&append.stream)) {
+            return Err(StoreError::Damaged(Arc::clone(what)).into());
         }
         let head = self.head(append.stream);
         let actual = head.map_or(Version::NONE, |head| head.version);
@@ -241,7 +283,7 @@ impl Batch<'_> {
         let is_new = head.is_none();
         let mut head = head.unwrap_or_else(|| {
             self.state.streams += 1;
-            StreamHead { key: StreamKey(self.state.streams), version: Version::NONE }
+            StreamHead { key: StreamKey(self.state.streams), version: Version::NONE, last: None }
         });
         for event in &append.events {
             head.version = head.version.plus(1);
@@ -256,7 +298,9 @@ impl Batch<'_> {
                 event: event.clone(),
                 leaf,
             };
-            self.events.push((head.key, Arc::new(recorded)));
+            let before = head.last.replace(Before { position: recorded.position, leaf });
+            let event = Arc::new(recorded);
+            self.events.push(Placed { key: head.key, before, event });
         }
         self.change(StreamChange { name: append.stream, head, is_new });
         let receipt = Receipt {

@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use super::{Known, LogState, Sequencer, StreamHead, StreamKey};
+use super::{Before, Known, LogState, Sequencer, StreamHead, StreamKey};
 use crate::{
-    envelope::{Instant, Position, Version},
+    envelope::{Instant, Leaf, Position, Version},
     ids::{Category, CommandId, LogId, StreamName},
     store::{
-        Append, AppendError, Appended, Fingerprint, Head,
+        Append, AppendError, Appended, Fingerprint, Head, StoreError,
         contract::{ACTOR, event},
     },
 };
@@ -39,6 +39,12 @@ fn standing() -> LogState {
     LogState { head, streams: 3, attempts: 5, turn: 8 }
 }
 
+/// A stream of four events.
+fn standing_stream() -> StreamHead {
+    let last = Some(Before { position: Position(9), leaf: Leaf([9; 32]) });
+    StreamHead { key: StreamKey(2), version: Version(4), last }
+}
+
 #[test]
 fn it_asks_for_each_command_and_each_unknown_stream_once() {
     let mut sequencer = Sequencer::new(LOG, LogState::EMPTY, 100);
@@ -54,12 +60,13 @@ fn it_asks_for_each_command_and_each_unknown_stream_once() {
 fn positions_versions_keys_and_times_go_on_from_where_it_stands() {
     let sequencer = Sequencer::new(LOG, standing(), 100);
     let mut known = Known::default();
-    known.streams.insert(stream(1), StreamHead { key: StreamKey(2), version: Version(4) });
+    known.streams.insert(stream(1), standing_stream());
     let batch = [append(1, 1, 4, 2), append(2, 9, 0, 1)];
     let admission = sequencer.admit(&batch, 2, &known, at(500));
     let assigned: Vec<_> = admission
         .events
         .iter()
+        .map(|placed| (placed.key, &placed.event))
         .map(|(key, event)| (key.0, event.position.0, event.version.0, event.recorded_at.micros()))
         .collect();
     assert_eq!(assigned, [(2, 11, 5, 1_000), (2, 12, 6, 1_000), (4, 13, 1, 1_000)]);
@@ -68,6 +75,44 @@ fn positions_versions_keys_and_times_go_on_from_where_it_stands() {
     let head = Head { position: Position(13), recorded_at: at(1_000) };
     assert_eq!(admission.after, LogState { head, streams: 4, attempts: 7, turn: 9 });
     assert_eq!(admission.before, standing());
+}
+
+#[test]
+fn each_event_names_the_one_before_it_in_its_stream() {
+    let mut sequencer = Sequencer::new(LOG, standing(), 100);
+    let mut known = Known::default();
+    known.streams.insert(stream(1), standing_stream());
+    let batch = [append(1, 1, 4, 2), append(2, 9, 0, 1), append(3, 1, 6, 1)];
+    let first = sequencer.admit(&batch, 0, &known, at(500));
+    sequencer.committed(&first);
+    // What is remembered says it too, without looking anything up.
+    let second = sequencer.admit(&[append(4, 9, 1, 1)], 0, &Known::default(), at(500));
+    let before = |position: u64| {
+        let mut events = first.events.iter().map(|placed| &placed.event);
+        let event = events.find(|event| event.position.0 == position).unwrap();
+        Some(Before { position: Position(position), leaf: event.leaf })
+    };
+    let links: Vec<_> =
+        first.events.iter().chain(&second.events).map(|placed| placed.before).collect();
+    assert_eq!(links, [standing_stream().last, before(11), None, before(12), before(13)]);
+}
+
+#[test]
+fn what_is_damaged_is_refused_and_its_neighbours_are_stored() {
+    let sequencer = Sequencer::new(LOG, standing(), 100);
+    let mut known = Known::default();
+    known.damaged_streams.insert(stream(1), "a stream".into());
+    known.damaged_commands.insert(append(2, 2, 0, 1).command_id, "a command".into());
+    let batch = [append(1, 1, 0, 1), append(2, 2, 0, 1), append(3, 3, 0, 1)];
+    let admission = sequencer.admit(&batch, 0, &known, at(500));
+    for (answer, expected) in admission.answers.iter().zip(["a stream", "a command"]) {
+        let Err(AppendError::Store(StoreError::Damaged(what))) = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!(&**what, expected);
+    }
+    assert!(matches!(admission.answers[2], Ok(Appended::Stored(_))));
+    assert_eq!(admission.events.len(), 1);
 }
 
 #[test]
@@ -96,7 +141,7 @@ fn judging_changes_nothing_until_it_is_durable() {
 fn the_leaf_follows_the_time_that_is_assigned() {
     let sequencer = Sequencer::new(LOG, LogState::EMPTY, 100);
     let batch = [append(1, 1, 0, 1)];
-    let leaf = |now| sequencer.admit(&batch, 0, &Known::default(), at(now)).events[0].1.leaf;
+    let leaf = |now| sequencer.admit(&batch, 0, &Known::default(), at(now)).events[0].event.leaf;
     assert_eq!(leaf(1), leaf(1));
     assert_ne!(leaf(1), leaf(2));
 }

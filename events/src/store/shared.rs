@@ -1,10 +1,14 @@
 //! What the writer of a store, its readers and those who wait have in common.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{sync::watch, time::timeout};
 
-use super::{Head, StoreError, tail::Tail};
+use super::{Damage, Head, StoreError, sequencer::Known, tail::Tail};
 use crate::{
     envelope::{Position, Recorded},
     ids::LogId,
@@ -12,6 +16,8 @@ use crate::{
 
 /// How long the writer may take to show what is seen to be committed.
 const SETTLING: Duration = Duration::from_millis(50);
+/// How many damaged places are remembered.
+const MAX_DAMAGE: usize = 200;
 
 /// One store's.
 pub(crate) struct Shared {
@@ -21,6 +27,7 @@ pub(crate) struct Shared {
     /// Where the log ends once the writer has committed what it commits now.
     committing: watch::Sender<Option<Position>>,
     stopped: watch::Sender<Option<StoreError>>,
+    damage: Mutex<BTreeMap<String, Arc<str>>>,
 }
 
 /// What may be seen.
@@ -36,7 +43,8 @@ impl Shared {
         let (published, _) = watch::channel(Published { head, is_closed: false });
         let (committing, _) = watch::channel(None);
         let (stopped, _) = watch::channel(None);
-        Self { log, published, committing, stopped, tail: Tail::new(head.position) }
+        let tail = Tail::new(head.position);
+        Self { log, published, committing, stopped, tail, damage: Mutex::default() }
     }
 
     /// The writer of this store made the log longer.
@@ -110,6 +118,51 @@ impl Shared {
     /// what will be there after a restart.
     pub(crate) fn intact(&self) -> Result<(), StoreError> {
         self.stopped().map_or(Ok(()), Err)
+    }
+
+    /// Something was found that is not as it was stored: it is told to the log, the metrics, and
+    /// whoever asks.
+    pub(crate) fn note_damage(&self, place: String, what: &Arc<str>) {
+        metrics::counter!("annals_log_damage_total").increment(1);
+        let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        if damage.len() < MAX_DAMAGE && !damage.contains_key(&place) {
+            tracing::error!(%place, %what, "the event log is damaged here; the rest goes on");
+            damage.insert(place, Arc::clone(what));
+            #[expect(clippy::cast_precision_loss, reason = "at most some hundred")]
+            metrics::gauge!("annals_log_damaged_places").set(damage.len() as f64);
+        }
+    }
+
+    /// What a writer found damaged while it looked up.
+    pub(crate) fn note_known(&self, known: &Known) {
+        for (stream, what) in &known.damaged_streams {
+            self.note_damage(stream.to_string(), what);
+        }
+        for what in known.damaged_commands.values() {
+            self.note_damage("ledger".to_owned(), what);
+        }
+    }
+
+    /// Passes an answer on, and notes it where it says that something is damaged.
+    pub(crate) fn noting<T>(
+        &self,
+        place: impl FnOnce() -> String,
+        answer: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if let Err(StoreError::Damaged(what)) = &answer {
+            self.note_damage(place(), what);
+        }
+        answer
+    }
+
+    /// What was found damaged.
+    pub(crate) fn damage(&self) -> Vec<Damage> {
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |(place, what): (&String, &Arc<str>)| Damage {
+            place: place.clone(),
+            what: Arc::clone(what),
+        };
+        damage.iter().map(told).collect()
     }
 
     /// Stops the writer for good.

@@ -369,6 +369,7 @@ macro_rules! ledger_laws {
             processes:
                 attempts_are_numbered_and_kept_as_they_were,
                 attempts_are_read_in_pages,
+                an_attempt_stands_for_more_and_never_for_less,
                 attempts_do_not_move_the_log,
                 attempts_survive_a_restart,
                 a_checkpoint_begins_at_the_start,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{ACTOR, Log, Subject, good};
 use crate::{
     envelope::{Actor, ActorKind, Instant, Position},
+    ids::TokenId,
     store::{Attempt, RecordedAttempt},
 };
 
@@ -17,6 +18,8 @@ fn attempt<S: Subject>(log: &Log<S>, n: u64) -> Attempt {
         command: format!("AcceptQuote{n} \u{fc}").into(),
         stream: (!n.is_multiple_of(3)).then(|| log.stream(&format!("s{n}"))),
         code: "quote.not_active".into(),
+        token: n.is_multiple_of(2).then(|| TokenId(Uuid::from_u128(u128::from(n) << 64))),
+        count: 1,
     }
 }
 
@@ -27,9 +30,11 @@ async fn attempts<S: Subject>(log: &Log<S>, after: u64, limit: usize) -> Vec<Rec
 /// 1, 2, 3, over several calls, with every field.
 pub async fn attempts_are_numbered_and_kept_as_they_were<S: Subject>() {
     let log = Log::<S>::fresh().await;
-    good(log.store().record_attempts((1..=4).map(|n| attempt(&log, n)).collect()).await);
+    let first = log.store().record_attempts((1..=4).map(|n| attempt(&log, n)).collect()).await;
+    assert_eq!(good(first), 1);
     good(log.store().record_attempts(Vec::new()).await);
-    good(log.store().record_attempts((5..=6).map(|n| attempt(&log, n)).collect()).await);
+    let first = log.store().record_attempts((5..=6).map(|n| attempt(&log, n)).collect()).await;
+    assert_eq!(good(first), 5, "the number of the first of them");
     let expected: Vec<_> =
         (1..=6).map(|n| RecordedAttempt { number: n, attempt: attempt(&log, n) }).collect();
     assert_eq!(attempts(&log, 0, 100).await, expected);
@@ -47,6 +52,25 @@ pub async fn attempts_are_read_in_pages<S: Subject>() {
     assert!(attempts(&log, 10, 3).await.is_empty());
     assert!(attempts(&log, u64::MAX, 3).await.is_empty());
     assert!(attempts(&log, 0, 0).await.is_empty());
+}
+
+/// One row stands for many; its count never falls, and the rest of it stays as it was.
+pub async fn an_attempt_stands_for_more_and_never_for_less<S: Subject>() {
+    let log = Log::<S>::fresh().await;
+    let tried: Vec<Attempt> = (1..=3).map(|n| attempt(&log, n)).collect();
+    good(log.store().record_attempts(tried.clone()).await);
+    let recorded = |number: usize, count| {
+        let attempt = Attempt { count, ..tried[number - 1].clone() };
+        RecordedAttempt { number: number as u64, attempt }
+    };
+    good(log.store().raise_attempts(vec![recorded(2, 7), recorded(3, 1 << 40)]).await);
+    good(log.store().raise_attempts(vec![recorded(2, 5), recorded(2, 9), recorded(2, 8)]).await);
+    good(log.store().raise_attempts(Vec::new()).await);
+    let expected = [recorded(1, 1), recorded(2, 9), recorded(3, 1 << 40)];
+    assert_eq!(attempts(&log, 0, 10).await, expected);
+    let log = log.reopened().await;
+    good(log.store().raise_attempts(vec![recorded(2, 10)]).await);
+    assert_eq!(attempts(&log, 1, 1).await, [recorded(2, 10)]);
 }
 
 /// They are evidence beside the log, not part of it.

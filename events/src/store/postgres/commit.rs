@@ -1,6 +1,6 @@
 //! One group of requests, committed on one connection beside other processes that do the same.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{
     failure::Failure,
@@ -11,7 +11,7 @@ use crate::{
     ids::{CommandId, StreamName},
     store::{
         Clock,
-        group::{AppendAnswers, Group},
+        group::{Answers, Group},
         sequencer::{Admission, Known, LogState, Sequencer, Unknown},
         shared::Shared,
     },
@@ -36,7 +36,7 @@ pub(super) struct Commit<'a> {
 /// What became of a group while the head was locked.
 enum InTurn {
     Written,
-    Nothing(AppendAnswers),
+    Nothing(Answers),
 }
 
 impl Commit<'_> {
@@ -44,11 +44,11 @@ impl Commit<'_> {
     ///
     /// In the normal case nothing is looked up: what is not remembered is taken for new where the
     /// caller expects no stream, and so are the commands. The database finds out when it is not so.
-    pub(super) async fn run(&mut self) -> Result<AppendAnswers, Failure> {
+    pub(super) async fn run(&mut self) -> Result<Answers, Failure> {
         if let Some(answers) = self.stored_before().await? {
             return Ok(answers);
         }
-        let mut known = self.link.look_up(&self.longer_streams()).await?;
+        let mut known = self.look_up(&self.longer_streams()).await?;
         let mut races = 0;
         for round in 0..TRIES {
             if races == RACES {
@@ -63,7 +63,7 @@ impl Commit<'_> {
                 // Refused by what is remembered, which may be the past.
                 Status::Known
             } else {
-                return Ok(admission.answers);
+                return Ok(admission.into_answers());
             };
             #[cfg(feature = "planted")]
             super::planted::end(self.link, status).await?;
@@ -87,7 +87,7 @@ impl Commit<'_> {
     }
 
     /// The answers of what was sent on an earlier connection, if that was stored.
-    async fn stored_before(&mut self) -> Result<Option<AppendAnswers>, Failure> {
+    async fn stored_before(&mut self) -> Result<Option<Answers>, Failure> {
         let Some(sent) = &*self.sent else { return Ok(None) };
         if self.link.has_stored(sent, self.group).await? {
             return Ok(Some(self.publish()));
@@ -111,7 +111,13 @@ impl Commit<'_> {
     }
 
     async fn look_up_all(&mut self) -> Result<Known, Failure> {
-        self.link.look_up(&self.sequencer.unknown(&self.group.appends)).await
+        self.look_up(&self.sequencer.unknown(&self.group.appends)).await
+    }
+
+    async fn look_up(&mut self, unknown: &Unknown) -> Result<Known, Failure> {
+        let known = self.link.look_up(self.shared.log, unknown).await?;
+        self.shared.note_known(&known);
+        Ok(known)
     }
 
     fn admit(&self, known: &Known) -> Admission {
@@ -120,9 +126,7 @@ impl Commit<'_> {
     }
 
     fn is_nothing(&self, admission: &Admission) -> bool {
-        admission.ledger.is_empty()
-            && self.group.attempts.is_empty()
-            && self.group.checkpoints.is_empty()
+        admission.ledger.is_empty() && self.group.others() == 0
     }
 
     /// Sends an admission to the database.
@@ -130,13 +134,15 @@ impl Commit<'_> {
         let mut seen = HashSet::with_capacity(self.group.appends.len());
         let commands = self.group.appends.iter().map(|append| append.command_id);
         let unknown: Vec<CommandId> = commands
-            .filter(|command| !known.commands.contains_key(command) && seen.insert(*command))
+            .filter(|command| !known.commands.contains_key(command))
+            .filter(|command| !known.damaged_commands.contains_key(command))
+            .filter(|command| seen.insert(*command))
             .collect();
         #[cfg(feature = "planted")]
         let admission = super::planted::renumber(self.link, admission).await?;
         self.shared.committing(Some(admission.after.head.position));
         let sent = self.sent.insert(admission);
-        let status = self.link.append(sent, self.group, &unknown).await?;
+        let status = self.link.append(self.shared.log, sent, self.group, &unknown).await?;
         if status != Status::Stored {
             *self.sent = None;
         }
@@ -144,7 +150,7 @@ impl Commit<'_> {
     }
 
     /// Locks the head first: then the race cannot be lost.
-    async fn commit_in_turn(&mut self) -> Result<AppendAnswers, Failure> {
+    async fn commit_in_turn(&mut self) -> Result<Answers, Failure> {
         self.link.say("begin").await?;
         match self.write_in_turn().await {
             Ok(InTurn::Written) => {
@@ -171,7 +177,7 @@ impl Commit<'_> {
         let known = self.look_up_all().await?;
         let admission = self.admit(&known);
         if self.is_nothing(&admission) {
-            return Ok(InTurn::Nothing(admission.answers));
+            return Ok(InTurn::Nothing(admission.into_answers()));
         }
         match self.write(admission, &known).await? {
             Status::Stored => Ok(InTurn::Written),
@@ -197,12 +203,13 @@ impl Commit<'_> {
     }
 
     /// What was sent is durable: from now on it may be seen.
-    fn publish(&mut self) -> AppendAnswers {
-        let Some(Admission { after, events, answers, .. }) = self.sent.take() else {
-            return Vec::new();
+    fn publish(&mut self) -> Answers {
+        let Some(sent) = self.sent.take() else {
+            return Answers { appends: Vec::new(), attempts: 0 };
         };
-        self.shared.publish(after.head, events.into_iter().map(|(_, event)| event));
-        answers
+        let events = sent.events.iter().map(|placed| Arc::clone(&placed.event));
+        self.shared.publish(sent.after.head, events);
+        sent.into_answers()
     }
 }
 

@@ -39,6 +39,8 @@ fn attempt(n: u64) -> Attempt {
         command: "Create\0Account".into(),
         stream: Some(tried.stream),
         code: "account.refused".into(),
+        token: None,
+        count: 1,
     }
 }
 

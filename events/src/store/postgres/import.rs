@@ -10,10 +10,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    PostgresStore,
+    PostgresStore, carry,
     failure::Failure,
     import_steps::{Streams, add_attempts, add_checkpoints, add_events, add_ledger, move_head},
-    push,
     schema::{self, IMPORT, IMPORTED, Import, Opened, Wanted, sql},
 };
 use crate::{
@@ -21,7 +20,10 @@ use crate::{
     evidence::{leaf, sha256},
     ids::LogId,
     postgres::{Database, LOG_SCHEMA, PostgresError, Server, check_settings},
-    store::{Attempt, Clock, Head, LedgerEntry, RecordedAttempt, StoreError, sequencer::LogState},
+    store::{
+        Attempt, Clock, Head, LedgerEntry, RecordedAttempt, StoreError, ladder::unheard,
+        sequencer::LogState,
+    },
 };
 
 /// How a step begins: what it wrote is on the disk when it is done.
@@ -81,10 +83,17 @@ impl Importer {
         let database = Database::new(server, LOG_SCHEMA, CONNECTIONS);
         let found = async {
             check_settings(&database).await?;
-            schema::find(&database, wanted).await
+            let mut found = schema::find(&database, wanted).await?;
+            // Who only looks changes nothing.
+            while found.is_some_and(|opened| opened.is_old && wanted.may_create) {
+                let log = wanted.log;
+                carry::climb(server, log, &unheard()).await?;
+                found = schema::find(&database, wanted).await?;
+            }
+            Ok(found)
         };
         let found = found.await;
-        if let Ok(Some(Opened { log, state, import: Some(import) })) = found {
+        if let Ok(Some(Opened { log, state, import: Some(import), .. })) = found {
             let (id, is_done) = match import {
                 Import::Begun(id) => (id, false),
                 Import::Done(id) => (id, true),
@@ -172,7 +181,8 @@ impl Importer {
     /// As [`PostgresStore::open`].
     pub async fn store(&self, clock: Clock) -> Result<PostgresStore, PostgresError> {
         let wanted = Wanted { log: self.log, may_create: false, import: Some(self.id) };
-        PostgresStore::open_wanted(self.database.server(), wanted, clock, CONNECTIONS).await
+        PostgresStore::open_wanted(self.database.server(), wanted, clock, CONNECTIONS, &unheard())
+            .await
     }
 
     /// Disconnects.
@@ -195,28 +205,19 @@ impl Importer {
         if self.is_done {
             return Err(StoreError::Unavailable("the copy is finished".into()));
         }
-        let (before, id) = (self.state, self.id);
+        let (before, id, log) = (self.state, self.id, self.log);
         let taken = self.database.transaction(BEGIN, move |connection| {
             Box::pin(async move {
                 if !lock(connection, before, id).await? {
                     let why = "somebody else has written to the log that is being copied";
                     return Ok(Err(Failure::Refused(why.into())));
                 }
-                run(connection, before, step).await
+                run(connection, log, before, step).await
             })
         });
         self.state = taken.await.map_err(Failure::from)??;
         Ok(())
     }
-}
-
-/// An attempt as a database of this kind keeps it.
-#[must_use]
-pub fn as_kept(mut recorded: RecordedAttempt) -> RecordedAttempt {
-    let attempt = &mut recorded.attempt;
-    attempt.command = push::storable(&attempt.command).into();
-    attempt.code = push::storable(&attempt.code).into();
-    recorded
 }
 
 /// Locks the head, if it is where it was left and the copy is not finished.
@@ -238,6 +239,7 @@ async fn lock(
 
 async fn run(
     connection: &mut PgConnection,
+    log: LogId,
     mut state: LogState,
     step: Step,
 ) -> Result<Result<LogState, Failure>, sqlx::Error> {
@@ -259,14 +261,14 @@ async fn run(
             };
             known.write(connection).await?;
             state.streams = known.count;
-            add_ledger(connection, &known, entries).await?;
+            add_ledger(connection, log, &known, entries).await?;
         }
         Step::Attempts(attempts) => {
             let before = state.attempts;
             state.attempts += attempts.len() as u64;
-            add_attempts(connection, before, &attempts).await?;
+            add_attempts(connection, log, before, &attempts).await?;
         }
-        Step::Checkpoints(checkpoints) => add_checkpoints(connection, &checkpoints).await?,
+        Step::Checkpoints(checkpoints) => add_checkpoints(connection, log, &checkpoints).await?,
         Step::Finish => {
             let statement = "update meta set name = $2 where name = $1";
             let query = sqlx::query(statement).bind(IMPORT).bind(IMPORTED);

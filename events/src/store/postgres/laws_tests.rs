@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{PostgresOptions, PostgresStore};
 use crate::{
     ids::LogId,
-    store::{Clock, EventFeed, EventStore, contract::Subject},
+    store::{Clock, EventFeed, EventStore, contract::Subject, ladder::unheard},
     testing::TestDatabase,
 };
 
@@ -29,6 +29,7 @@ impl Subject for Postgres {
             clock,
             connections: 4,
             may_create: true,
+            hear: unheard(),
         };
         let store = PostgresStore::open(&database.server(), options.clone()).await.unwrap();
         Self { database, options, store: Arc::new(store) }

@@ -7,18 +7,18 @@ use tokio::time::timeout;
 
 use super::{
     failure::Failure,
-    push::append,
-    rows::{self, ledger_columns},
-    schema::{number, read_state, sql, state_of},
+    push::{Sums, append},
+    rows::{self, LAST, LEDGER},
+    schema::{read_state, sql, state_of},
 };
 use crate::{
-    envelope::Version,
-    ids::CommandId,
+    ids::{CommandId, LogId},
     postgres::{LOG_SCHEMA, PostgresError, Server, unsafe_settings},
     store::{
         StoreError,
         group::Group,
-        sequencer::{Admission, Known, LogState, StreamHead, StreamKey, Unknown},
+        links::damage,
+        sequencer::{Admission, Known, LogState, StreamHead, Unknown},
     },
 };
 
@@ -128,19 +128,37 @@ impl Link {
     }
 
     /// Finds what the sequencer does not know.
-    pub(super) async fn look_up(&mut self, unknown: &Unknown) -> Result<Known, Failure> {
+    pub(super) async fn look_up(
+        &mut self,
+        log: LogId,
+        unknown: &Unknown,
+    ) -> Result<Known, Failure> {
         let mut known = Known::default();
         if !unknown.streams.is_empty() {
             for row in bounded(self.find_streams(unknown)).await? {
-                let key = StreamKey(number(&row, 2)?);
-                let head = StreamHead { key, version: Version(number(&row, 3)?) };
-                known.streams.insert(rows::stream_name(&row, 0)?, head);
+                let name = rows::stream_name(&row, 0)?;
+                match rows::last(&row, name) {
+                    Ok((row, last)) => {
+                        let head = StreamHead { key: row.key, version: row.version, last };
+                        known.streams.insert(name, head);
+                    }
+                    Err(Failure::Damaged(what)) => {
+                        known.damaged_streams.insert(name, damage(name, &what).into());
+                    }
+                    Err(failure) => return Err(failure),
+                }
             }
         }
         if !unknown.commands.is_empty() {
             for row in bounded(self.find_commands(&unknown.commands)).await? {
-                let entry = rows::ledger_entry(&row)?;
-                known.commands.insert(entry.command_id, entry);
+                let asked = CommandId(row.try_get(10)?);
+                match rows::ledger_entry(&row, log) {
+                    Ok(entry) => drop(known.commands.insert(asked, entry)),
+                    Err(Failure::Damaged(what)) => {
+                        known.damaged_commands.insert(asked, what);
+                    }
+                    Err(failure) => return Err(failure),
+                }
             }
         }
         Ok(known)
@@ -150,26 +168,24 @@ impl Link {
         let ids: Vec<_> = unknown.streams.iter().map(|stream| stream.id).collect();
         let categories: Vec<_> =
             unknown.streams.iter().map(|stream| stream.category.name()).collect();
-        let sql = "select category, id, stream_key, version \
-                   from unnest($1::uuid[], $2::text[]) as name (id, category) \
-                   join streams using (id, category)";
-        sqlx::query(sql).bind(ids).bind(categories).fetch_all(&mut self.connection).await
+        sqlx::query(LAST).bind(ids).bind(categories).fetch_all(&mut self.connection).await
     }
 
     async fn find_commands(&mut self, commands: &[CommandId]) -> Result<Vec<PgRow>, sqlx::Error> {
         let ids: Vec<_> = commands.iter().map(|command| command.0).collect();
-        let sql = concat!(ledger_columns!(), " where c.command_id = any ($1)");
-        sqlx::query(sql).bind(ids).fetch_all(&mut self.connection).await
+        sqlx::query(LEDGER).bind(ids).fetch_all(&mut self.connection).await
     }
 
     /// Writes what was admitted, unless something is not as the sequencer believes.
     pub(super) async fn append(
         &mut self,
+        log: LogId,
         admission: &Admission,
         group: &Group,
         unknown: &[CommandId],
     ) -> Result<Status, Failure> {
-        let query = append(admission, group, unknown);
+        let sums = Sums::of(log, admission, group);
+        let query = append(admission, group, &sums, unknown);
         let status = bounded(query.fetch_one(&mut self.connection)).await?;
         Ok(match status.as_str() {
             "stored" => Status::Stored,

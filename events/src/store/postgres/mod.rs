@@ -4,6 +4,7 @@
 //! processes meet at the head row, which every commit moves by compare-and-set: positions are dense,
 //! and their order is the order of commits. Whoever loses the race looks again and judges again.
 
+mod carry;
 mod commit;
 mod failure;
 mod import;
@@ -22,7 +23,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
-pub use self::import::{Importer, Reached, as_kept};
+pub use self::{
+    import::{Importer, Reached},
+    push::as_kept,
+};
 use self::{
     link::Link,
     reader::Reader,
@@ -30,8 +34,9 @@ use self::{
     watcher::Watcher,
 };
 use super::{
-    Answer, Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Head,
-    LedgerEntry, RecordedAttempt, StoreError, StreamReader, group::Requests, shared::Shared,
+    Answer, Append, AppendError, Appended, Attempt, Clock, Damage, EventFeed, EventStore, Head,
+    LedgerEntry, RecordedAttempt, StoreError, StreamReader, group::Requests, ladder::Hear,
+    shared::Shared,
 };
 use crate::{
     envelope::{Instant, Position, Recorded, Version},
@@ -56,6 +61,8 @@ pub struct PostgresOptions {
     pub connections: u32,
     /// Whether a log that is missing is made.
     pub may_create: bool,
+    /// Hears how far a log of an older format is carried over.
+    pub hear: Hear,
 }
 
 /// The log in a database.
@@ -76,9 +83,9 @@ impl PostgresStore {
     /// a log of this product, is newer than this build or damaged, and when it is missing and may
     /// not be made. Nothing is written then.
     pub async fn open(server: &Server, options: PostgresOptions) -> Result<Self, PostgresError> {
-        let PostgresOptions { log_id, clock, connections, may_create } = options;
+        let PostgresOptions { log_id, clock, connections, may_create, hear } = options;
         let wanted = Wanted { log: log_id, may_create, import: None };
-        Self::open_wanted(server, wanted, clock, connections).await
+        Self::open_wanted(server, wanted, clock, connections, &hear).await
     }
 
     async fn open_wanted(
@@ -86,9 +93,10 @@ impl PostgresStore {
         wanted: Wanted,
         clock: Clock,
         connections: u32,
+        hear: &Hear,
     ) -> Result<Self, PostgresError> {
         let database = Database::tuned(server, LOG_SCHEMA, connections.max(2), &READING);
-        let opened = Self::open_in(&database, wanted, clock).await;
+        let opened = Self::open_in(&database, wanted, clock, hear).await;
         if opened.is_err() {
             database.close().await;
         }
@@ -99,10 +107,16 @@ impl PostgresStore {
         database: &Database,
         wanted: Wanted,
         clock: Clock,
+        hear: &Hear,
     ) -> Result<Self, PostgresError> {
         let server = database.server().clone();
         let warnings = check_settings(database).await?;
-        let Opened { log, state, .. } = schema::open(database, wanted).await?;
+        let mut opened = schema::open(database, wanted).await?;
+        while opened.is_old {
+            carry::climb(&server, opened.log, hear).await?;
+            opened = schema::open(database, wanted).await?;
+        }
+        let Opened { log, state, .. } = opened;
         let link = Link::open_first(&server).await?;
         let shared = Arc::new(Shared::new(log, state.head));
         let reader = Reader::new(database.clone(), Arc::clone(&shared));
@@ -213,7 +227,8 @@ impl StreamReader for PostgresStore {
     ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
         Box::pin(async move {
             self.shared.open_head()?;
-            Ok(self.reader.stream(stream, after, limit).await?)
+            let read = self.reader.stream(stream, after, limit).await;
+            self.shared.noting(|| stream.to_string(), read.map_err(StoreError::from))
         })
     }
 }
@@ -233,12 +248,17 @@ impl EventStore for PostgresStore {
     ) -> Answer<'_, Result<Vec<Option<LedgerEntry>>, StoreError>> {
         Box::pin(async move {
             self.shared.intact()?;
-            Ok(self.reader.ledger(commands).await?)
+            let read = self.reader.ledger(commands).await.map_err(StoreError::from);
+            self.shared.noting(|| "ledger".to_owned(), read)
         })
     }
 
-    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>> {
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<u64, StoreError>> {
         Box::pin(self.requests.record_attempts(attempts))
+    }
+
+    fn raise_attempts(&self, raised: Vec<RecordedAttempt>) -> Answer<'_, Result<(), StoreError>> {
+        Box::pin(self.requests.raise_attempts(raised))
     }
 
     fn attempts(
@@ -248,14 +268,16 @@ impl EventStore for PostgresStore {
     ) -> Answer<'_, Result<Vec<RecordedAttempt>, StoreError>> {
         Box::pin(async move {
             self.shared.intact()?;
-            Ok(self.reader.attempts(after, limit).await?)
+            let read = self.reader.attempts(after, limit).await.map_err(StoreError::from);
+            self.shared.noting(|| "attempts".to_owned(), read)
         })
     }
 
     fn checkpoint(&self, name: &'static str) -> Answer<'_, Result<Position, StoreError>> {
         Box::pin(async move {
             self.shared.intact()?;
-            Ok(self.reader.checkpoint(name).await?)
+            let read = self.reader.checkpoint(name).await.map_err(StoreError::from);
+            self.shared.noting(|| "checkpoints".to_owned(), read)
         })
     }
 
@@ -281,6 +303,10 @@ impl EventFeed for PostgresStore {
         Box::pin(self.read_on(after, limit))
     }
 
+    fn damage(&self) -> Vec<Damage> {
+        self.shared.damage()
+    }
+
     fn wait(&self, beyond: Position) -> Answer<'_, ()> {
         Box::pin(self.watcher.wait(beyond))
     }
@@ -301,6 +327,10 @@ mod laws;
 mod proxy;
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+#[path = "carry_tests.rs"]
+mod carrying;
 
 #[cfg(test)]
 #[path = "open_tests.rs"]

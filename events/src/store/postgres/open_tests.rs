@@ -97,8 +97,8 @@ async fn a_newer_format_is_refused() {
     let Some(test) = TestDatabase::new("a_newer_format_is_refused") else { return };
     let server = test.server();
     open(&server).await.unwrap().shutdown().await;
-    meddle(&server, "update annals.meta set value = '2' where name = 'format'").await;
-    assert_refused(&server, options(), "has format 2; this build knows up to 1").await;
+    meddle(&server, "update annals.meta set value = '3' where name = 'format'").await;
+    assert_refused(&server, options(), "has format 3; this build knows up to 2").await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     envelope::Position,
     planted::Mistake,
-    store::{Appended, group::AppendAnswers, sequencer::Admission},
+    store::{Appended, group::Answers, sequencer::Admission},
 };
 
 /// Leaves the commit to [`commit`]. Not where the head is locked: there the lock would be given up
@@ -48,14 +48,16 @@ pub(super) async fn renumber(link: &mut Link, admission: Admission) -> Result<Ad
 pub(super) fn is_early(admission: Option<&Admission>) -> bool {
     Mistake::AcknowledgeBeforeCommit.is_planted()
         && admission.is_some_and(|admission| {
-            let mut names = admission.events.iter().map(|(_, event)| &*event.event.event_type.name);
+            let mut names =
+                admission.events.iter().map(|placed| &*placed.event.event.event_type.name);
             names.all(|name| name != "quote.accepted")
         })
 }
 
 /// What is answered then.
-pub(super) fn answers(sent: Option<&Admission>) -> AppendAnswers {
-    sent.map(|sent| sent.answers.clone()).unwrap_or_default()
+pub(super) fn answers(sent: Option<&Admission>) -> Answers {
+    let none = || Answers { appends: Vec::new(), attempts: 0 };
+    sent.map_or_else(none, |sent| sent.clone().into_answers())
 }
 
 /// Commits what was acknowledged; whether that was possible.
@@ -66,8 +68,8 @@ pub(super) async fn commit(link: &mut Link) -> bool {
 fn moved(mut admission: Admission, last: Position) -> Admission {
     let by = last.0 - admission.after.head.position.0;
     admission.after.head.position.0 += by;
-    for (_, event) in &mut admission.events {
-        Arc::make_mut(event).position.0 += by;
+    for placed in &mut admission.events {
+        Arc::make_mut(&mut placed.event).position.0 += by;
     }
     for (_, entry) in &mut admission.ledger {
         entry.receipt.position.0 += by;
@@ -85,12 +87,11 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::E
     if !Mistake::PlainSequence.is_planted() {
         return Ok(());
     }
-    let tables = include_str!("tables.sql");
-    let begin = tables.find("create function append(").unwrap_or_default();
-    let end = tables.find("-- The last position up to").unwrap_or_default();
-    let function = tables[begin..end]
+    let rung = include_str!("rung_1.sql");
+    let begin = rung.find("create function append_2(").unwrap_or_default();
+    let function = rung[begin..]
         .replace("create function", "create or replace function")
-        .replace("before_position + nth", "after_position - cardinality(e_ids) + nth");
+        .replace("at_position + nth", "after_position - cardinality(e_ids) + nth");
     connection.execute("create sequence positions").await?;
     connection.execute(AssertSqlSafe(function)).await.map(drop)
 }

@@ -12,14 +12,18 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use super::{
     commit::went_backwards,
     failure::Failure,
-    rows::{self, event_columns, ledger_columns},
+    rows::{self, PART, attempt_columns, event_columns, ledger_columns},
     schema::{self, sql},
 };
 use crate::{
     envelope::{Instant, Position, Recorded, Version},
     ids::{CommandId, StreamName},
     postgres::Database,
-    store::{Head, LedgerEntry, RecordedAttempt, shared::Shared},
+    store::{
+        Head, LedgerEntry, RecordedAttempt,
+        links::{Part, damage},
+        shared::Shared,
+    },
 };
 
 /// How many names of streams are remembered, at some 40 bytes each.
@@ -91,24 +95,28 @@ impl Reader {
         after: Version,
         limit: usize,
     ) -> Result<Vec<Arc<Recorded>>, Failure> {
-        let query = sqlx::query(concat!(
-            "select ",
-            event_columns!(),
-            " from events where stream_key = \
-             (select stream_key from streams where id = $1 and category = $2) \
-             and version > $3 order by version limit $4"
-        ));
-        let query = query
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let part = Part { log: self.shared.log, stream, after, limit };
+        let query = sqlx::query(PART)
             .bind(stream.id)
             .bind(stream.category.name())
-            .bind(sql(after.0))
-            .bind(sql(limit as u64));
-        let events = self.events(query).await?;
-        if follow(after.0, events.iter().map(|event| event.version.0)) {
-            Ok(events)
-        } else {
-            Err(Failure::damaged("a version is missing"))
-        }
+            .bind(sql(part.first().0))
+            .bind(sql(part.rows() as u64));
+        let found = self.database.run(move |connection| {
+            Box::pin(async move {
+                let rows = query.fetch_all(connection).await?;
+                // Decoded here, in the task, and not where somebody waits for it.
+                Ok(follow_part(part, &rows))
+            })
+        });
+        found.await?.map_err(|failure| match failure {
+            Failure::Damaged(what) if !what.starts_with("stream ") => {
+                Failure::Damaged(damage(stream, &what).into())
+            }
+            other => other,
+        })
     }
 
     /// Runs a question for [`event_columns`], and names the streams of what it finds.
@@ -134,7 +142,7 @@ impl Reader {
         let query = sqlx::query(concat!(ledger_columns!(), " where c.command_id = any ($1)"));
         let mut found = HashMap::with_capacity(ids.len());
         for row in self.rows(query.bind(ids)).await? {
-            let entry = rows::ledger_entry(&row)?;
+            let entry = rows::ledger_entry(&row, self.shared.log)?;
             found.insert(entry.command_id, entry);
         }
         Ok(commands.iter().map(|command| found.get(command).copied()).collect())
@@ -151,14 +159,16 @@ impl Reader {
             " where $1 is null or c.command_id > $1 order by c.command_id limit $2"
         ));
         let query = query.bind(after.map(|command| command.0)).bind(sql(limit as u64));
-        self.rows(query).await?.iter().map(rows::ledger_entry).collect()
+        let log = self.shared.log;
+        self.rows(query).await?.iter().map(|row| rows::ledger_entry(row, log)).collect()
     }
 
     /// Where every process manager stands.
     pub(super) async fn checkpoints(&self) -> Result<Vec<(String, Position)>, Failure> {
-        let query = sqlx::query("select name, position from process_checkpoints order by name");
-        let row = |row: &PgRow| Ok((row.try_get(0)?, Position::from_sql(row.try_get(1)?)));
-        self.rows(query).await?.iter().map(row).collect()
+        let query =
+            sqlx::query("select name, position, checksum from process_checkpoints order by name");
+        let log = self.shared.log;
+        self.rows(query).await?.iter().map(|row| rows::checkpoint(row, log)).collect()
     }
 
     /// At most `limit` attempts after number `after`.
@@ -167,24 +177,21 @@ impl Reader {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordedAttempt>, Failure> {
-        let query = sqlx::query(
-            "select number, at, actor_kind, actor_id, command_id, command, category, stream_id, \
-             code from attempts where number > $1 order by number limit $2",
-        );
+        let query = sqlx::query(concat!(
+            "select ",
+            attempt_columns!(),
+            " from attempts where number > $1 order by number limit $2"
+        ));
         let rows = self.rows(query.bind(sql(after)).bind(sql(limit as u64))).await?;
-        rows.iter().map(rows::attempt).collect()
+        rows.iter().map(|row| rows::attempt(row, self.shared.log)).collect()
     }
 
     /// Where a process manager stands.
     pub(super) async fn checkpoint(&self, name: &'static str) -> Result<Position, Failure> {
-        let found: Option<i64> = self
-            .database
-            .run(move |connection| {
-                let sql = "select position from process_checkpoints where name = $1";
-                Box::pin(sqlx::query_scalar(sql).bind(name).fetch_optional(connection))
-            })
-            .await?;
-        Ok(found.map_or(Position::START, Position::from_sql))
+        let sql = "select name, position, checksum from process_checkpoints where name = $1";
+        let rows = self.rows(sqlx::query(sql).bind(name)).await?;
+        let Some(row) = rows.first() else { return Ok(Position::START) };
+        Ok(rows::checkpoint(row, self.shared.log)?.1)
     }
 
     /// The last position that was recorded at or before `instant`.
@@ -202,6 +209,17 @@ impl Reader {
     async fn rows(&self, query: Query) -> Result<Vec<PgRow>, Failure> {
         Ok(self.database.run(|connection| Box::pin(query.fetch_all(connection))).await?)
     }
+}
+
+fn follow_part(part: Part, rows: &[PgRow]) -> Result<Vec<Arc<Recorded>>, Failure> {
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let stream = rows::stream_row(first, 20)?;
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows {
+        events.extend(rows::event_row(row, stream.name)?);
+    }
+    let events = part.follow(stream, events, Position(u64::MAX));
+    events.map_err(|what| Failure::Damaged(what.into()))
 }
 
 type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;

@@ -143,9 +143,9 @@ const LOSING: &str = "
     create table calls (was_locked boolean not null);
     do $do$ declare types text; names text; begin
         select pg_get_function_identity_arguments(oid), array_to_string(proargnames, ', ')
-            into types, names from pg_proc where proname = 'append';
-        alter function append rename to append_really;
-        execute format('create function append(%s) returns text language plpgsql as $f$ begin
+            into types, names from pg_proc where proname = 'append_2';
+        alter function append_2 rename to append_really;
+        execute format('create function append_2(%s) returns text language plpgsql as $f$ begin
             delete from races where n = (select min(n) from races);
             if found then
                 update log_head set turn = turn + 1;

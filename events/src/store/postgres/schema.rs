@@ -13,15 +13,18 @@ use crate::{
         Database, LEASES, LOG_SCHEMA, PostgresError, cannot_open,
         owned::{Found, Meta, Owned},
     },
-    store::Head,
+    store::{
+        Head,
+        ladder::{CARRY, FORMAT},
+    },
 };
 
 const OWNED: Owned = Owned {
     schema: LOG_SCHEMA,
     kind: "annals event log",
     what: "event log",
-    format: 1,
-    tables: include_str!("tables.sql"),
+    format: FORMAT,
+    tables: concat!(include_str!("tables.sql"), include_str!("rung_1.sql")),
 };
 
 /// The line of `meta` that is there while a history is being copied into the log.
@@ -48,6 +51,8 @@ pub(super) struct Opened {
     pub(super) state: LogState,
     /// The copy that it is or was made by.
     pub(super) import: Option<Import>,
+    /// Whether it is of an older format, or not carried over to the end.
+    pub(super) is_old: bool,
 }
 
 /// How far the copy of a history is.
@@ -100,6 +105,8 @@ async fn find_or_make(
         Ok(Found::Nothing) => return Ok(Ok(None)),
     }
     let meta = OWNED.meta(connection).await?;
+    let is_old = |meta: &Meta| meta.format() < FORMAT || meta.get(CARRY).is_some();
+    let is_old = meta.as_ref().is_ok_and(is_old);
     let (log, import) = match meta.and_then(|meta| recognise(&meta, wanted)) {
         Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
@@ -108,7 +115,7 @@ async fn find_or_make(
     if ends != (state.head.position.0, state.streams, state.attempts) {
         return Ok(Err("its event log is damaged: its head is not where its tables end".into()));
     }
-    Ok(Ok(Some(Opened { log, state, import })))
+    Ok(Ok(Some(Opened { log, state, import, is_old })))
 }
 
 /// Into a log that is being copied only the copy writes, and a copy writes only there.

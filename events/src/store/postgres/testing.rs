@@ -11,12 +11,19 @@ use crate::{
     postgres::{LOG_SCHEMA, PostgresError, Server},
     store::{
         AppendError, Appended,
+        ladder::unheard,
         testing::{self, LOG},
     },
 };
 
 pub(super) fn options() -> PostgresOptions {
-    PostgresOptions { log_id: LOG, clock: clock(), connections: 4, may_create: true }
+    PostgresOptions {
+        log_id: LOG,
+        clock: clock(),
+        connections: 4,
+        may_create: true,
+        hear: unheard(),
+    }
 }
 
 pub(super) async fn open(server: &Server) -> Result<PostgresStore, PostgresError> {

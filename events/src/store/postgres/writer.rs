@@ -17,7 +17,7 @@ use crate::{
     postgres::Server,
     store::{
         Clock, StoreError,
-        group::{AppendAnswers, Group, Request, Requests},
+        group::{Answers, Group, Request, Requests},
         sequencer::{Admission, LogState, Sequencer},
         shared::{Shared, closed},
     },
@@ -128,7 +128,10 @@ impl Writer {
             return group.refuse(&error);
         }
         if group.is_empty() {
-            return group.answer(Vec::new());
+            return group.answer(Answers {
+                appends: Vec::new(),
+                attempts: self.sequencer.state().attempts,
+            });
         }
         let committed = self.commit(&group).await;
         self.shared.committing(None);
@@ -153,7 +156,7 @@ impl Writer {
     }
 
     /// Commits a group and shows it to the followers, over as many connections as it takes.
-    async fn commit(&mut self, group: &Group) -> Result<AppendAnswers, Failure> {
+    async fn commit(&mut self, group: &Group) -> Result<Answers, Failure> {
         // Nobody waits long for a database that has been away for long already.
         let patience = if self.is_away { Duration::ZERO } else { PATIENCE };
         let deadline = Instant::now() + patience;
@@ -193,7 +196,7 @@ impl Writer {
         let (Some(late), Some(link)) = (self.late.take(), &mut self.link) else { return };
         if super::planted::commit(link).await {
             self.sequencer.committed(&late);
-            let events = late.events.into_iter().map(|(_, event)| event);
+            let events = late.events.iter().map(|placed| Arc::clone(&placed.event));
             self.shared.publish(late.after.head, events);
         }
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
-use crate::store::{StoreError, shared::Shared};
+use crate::{
+    ids::StreamName,
+    store::{StoreError, links::damage, shared::Shared},
+};
 
 /// Why a piece of work on the database did not happen.
 #[derive(Debug)]
@@ -23,6 +26,16 @@ impl Failure {
     /// A stored value that cannot be.
     pub(super) fn damaged(what: &str) -> Self {
         Self::Damaged(what.into())
+    }
+
+    /// What cannot be read of one stream says so.
+    pub(super) fn within(self, stream: StreamName) -> Self {
+        match self {
+            Self::Damaged(what) if !what.starts_with("stream ") => {
+                Self::Damaged(damage(stream, &what).into())
+            }
+            Self::Full | Self::Busy | Self::Damaged(_) | Self::Broken(_) => self,
+        }
     }
 
     /// As callers are told.

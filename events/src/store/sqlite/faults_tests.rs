@@ -121,7 +121,7 @@ async fn a_full_disk_refuses_and_the_next_command_that_fits_is_stored() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("log.db");
     open(&path).unwrap().shutdown().await;
-    let opened = schema::open(&path, None).unwrap();
+    let opened = schema::open(&path, None, &crate::store::ladder::unheard()).unwrap();
     // As if the disk had room for these pages only.
     opened.connection.pragma_update_and_check(None, "max_page_count", 60, |_| Ok(())).unwrap();
     let store = SqliteStore::start(&path, opened, clock(), 1).unwrap();

@@ -63,9 +63,9 @@ async fn a_log_of_a_newer_format_is_refused() {
     good(put(&store, 1).await);
     store.shutdown().await;
     let newer = Connection::open(&path).unwrap();
-    newer.pragma_update(None, "user_version", 2).unwrap();
+    newer.pragma_update(None, "user_version", 3).unwrap();
     newer.close().unwrap();
-    assert_refused(folder.path(), |error| matches!(error, OpenError::Newer { found: 2, .. }));
+    assert_refused(folder.path(), |error| matches!(error, OpenError::Newer { found: 3, .. }));
 }
 
 #[tokio::test]

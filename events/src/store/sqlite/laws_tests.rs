@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{OpenOptions, SqliteStore};
 use crate::{
     ids::LogId,
-    store::{Clock, EventFeed, EventStore, contract::Subject},
+    store::{Clock, EventFeed, EventStore, contract::Subject, ladder::unheard},
 };
 
 struct Sqlite {
@@ -20,7 +20,8 @@ struct Sqlite {
 impl Subject for Sqlite {
     async fn fresh(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = OpenOptions { log_id: LogId(Uuid::from_u128(1)), clock, readers: 2 };
+        let log_id = LogId(Uuid::from_u128(1));
+        let options = OpenOptions { log_id, clock, readers: 2, hear: unheard() };
         let store = SqliteStore::open(folder.path().join("log.db"), options.clone()).unwrap();
         Self { folder, options, store: Arc::new(store) }
     }

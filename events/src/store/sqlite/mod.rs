@@ -3,6 +3,7 @@
 //! Whoever opens it owns it: that no other process writes to the same file is seen to outside.
 
 mod backup;
+mod carry;
 mod failure;
 mod maintenance;
 mod peek;
@@ -28,8 +29,11 @@ pub use self::{
 };
 use self::{maintenance::Maintenance, reader::Readers, schema::Opened};
 use super::{
-    Answer, Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Head,
-    LedgerEntry, RecordedAttempt, StoreError, StreamReader, group::Requests, shared::Shared,
+    Answer, Append, AppendError, Appended, Attempt, Clock, Damage, EventFeed, EventStore, Head,
+    LedgerEntry, RecordedAttempt, StoreError, StreamReader,
+    group::Requests,
+    ladder::{Hear, unheard},
+    shared::Shared,
 };
 use crate::{
     envelope::{Instant, Position, Recorded, Version},
@@ -45,6 +49,8 @@ pub struct OpenOptions {
     pub clock: Clock,
     /// How many threads read, at least one.
     pub readers: usize,
+    /// Hears how far a log of an older format is carried over.
+    pub hear: Hear,
 }
 
 /// The log in a file.
@@ -77,7 +83,7 @@ impl SqliteStore {
     /// When the file is not a log of this product, is newer than this build, is damaged, or cannot
     /// be made durable. Nothing is written then.
     pub fn open(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self, OpenError> {
-        let opened = schema::open(path.as_ref(), Some(options.log_id))?;
+        let opened = schema::open(path.as_ref(), Some(options.log_id), &options.hear)?;
         Self::start(path.as_ref(), opened, options.clock, options.readers)
     }
 
@@ -90,14 +96,14 @@ impl SqliteStore {
         clock: Clock,
         readers: usize,
     ) -> Result<Self, OpenError> {
-        let opened = schema::open(path.as_ref(), None)?;
+        let opened = schema::open(path.as_ref(), None, &unheard())?;
         Self::start(path.as_ref(), opened, clock, readers)
     }
 
     fn start(path: &Path, opened: Opened, clock: Clock, readers: usize) -> Result<Self, OpenError> {
         let Opened { connection, log, state } = opened;
         let shared = Arc::new(Shared::new(log, state.head));
-        let (readers, mut others) = Readers::start(path, readers)?;
+        let (readers, mut others) = Readers::start(path, log, readers)?;
         let (maintenance, thread) = Maintenance::start(path, Arc::clone(&shared))?;
         others.push(thread);
         let (requests, writer) =
@@ -241,7 +247,8 @@ impl StreamReader for SqliteStore {
     ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
         Box::pin(async move {
             let head = self.shared.open_head()?.position;
-            self.readers.run(move |reader| reader.stream(stream, after, head, limit)).await
+            let read = self.readers.run(move |reader| reader.stream(stream, after, head, limit));
+            self.shared.noting(|| stream.to_string(), read.await)
         })
     }
 }
@@ -261,12 +268,17 @@ impl EventStore for SqliteStore {
     ) -> Answer<'_, Result<Vec<Option<LedgerEntry>>, StoreError>> {
         Box::pin(async move {
             self.shared.intact()?;
-            self.readers.run(move |reader| reader.ledger(&commands)).await
+            let read = self.readers.run(move |reader| reader.ledger(&commands)).await;
+            self.shared.noting(|| "ledger".to_owned(), read)
         })
     }
 
-    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<(), StoreError>> {
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Answer<'_, Result<u64, StoreError>> {
         Box::pin(self.requests.record_attempts(attempts))
+    }
+
+    fn raise_attempts(&self, raised: Vec<RecordedAttempt>) -> Answer<'_, Result<(), StoreError>> {
+        Box::pin(self.requests.raise_attempts(raised))
     }
 
     fn attempts(
@@ -276,14 +288,16 @@ impl EventStore for SqliteStore {
     ) -> Answer<'_, Result<Vec<RecordedAttempt>, StoreError>> {
         Box::pin(async move {
             self.shared.intact()?;
-            self.readers.run(move |reader| reader.attempts(after, limit)).await
+            let read = self.readers.run(move |reader| reader.attempts(after, limit)).await;
+            self.shared.noting(|| "attempts".to_owned(), read)
         })
     }
 
     fn checkpoint(&self, name: &'static str) -> Answer<'_, Result<Position, StoreError>> {
         Box::pin(async move {
             self.shared.intact()?;
-            self.readers.run(move |reader| reader.checkpoint(name)).await
+            let read = self.readers.run(move |reader| reader.checkpoint(name)).await;
+            self.shared.noting(|| "checkpoints".to_owned(), read)
         })
     }
 
@@ -313,9 +327,16 @@ impl EventFeed for SqliteStore {
             }
             match self.shared.tail.read(after, limit) {
                 Some(events) => Ok(events),
-                None => self.readers.run(move |reader| reader.log(after, head, limit)).await,
+                None => {
+                    let read = self.readers.run(move |reader| reader.log(after, head, limit));
+                    self.shared.noting(|| "log".to_owned(), read.await)
+                }
             }
         })
+    }
+
+    fn damage(&self) -> Vec<Damage> {
+        self.shared.damage()
     }
 
     fn wait(&self, beyond: Position) -> Answer<'_, ()> {
@@ -336,6 +357,10 @@ mod testing;
 #[cfg(test)]
 #[path = "laws_tests.rs"]
 mod laws;
+
+#[cfg(test)]
+#[path = "carry_tests.rs"]
+mod carrying;
 
 #[cfg(test)]
 #[path = "file_tests.rs"]

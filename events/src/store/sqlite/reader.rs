@@ -11,13 +11,15 @@ use tokio::sync::oneshot;
 
 use super::{
     failure::Failure,
-    rows::{self, STREAM_BY_KEY, StreamNames, event_columns, ledger_columns},
+    rows::{
+        self, PART, STREAM_BY_KEY, StreamNames, attempt_columns, event_columns, ledger_columns,
+    },
     schema::{OpenError, connect_reader, number, sql},
 };
 use crate::{
     envelope::{Instant, Position, Recorded, Version},
-    ids::{CommandId, StreamName},
-    store::{LedgerEntry, RecordedAttempt, StoreError},
+    ids::{CommandId, LogId, StreamName},
+    store::{LedgerEntry, RecordedAttempt, StoreError, checksum, links::Part},
 };
 
 type Job = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
@@ -31,6 +33,7 @@ impl Readers {
     /// Starts `count` threads.
     pub(super) fn start(
         path: &Path,
+        log: LogId,
         count: usize,
     ) -> Result<(Self, Vec<JoinHandle<()>>), OpenError> {
         let (jobs, inbox) = mpsc::channel::<Job>();
@@ -40,9 +43,9 @@ impl Readers {
             let connection = connect_reader(path)?;
             // The statements are tried here once, so that a table that is not as it should be is
             // an error of opening.
-            drop(Reader::new(&connection)?);
+            drop(Reader::new(&connection, log)?);
             let inbox = Arc::clone(&inbox);
-            let work = move || serve(&connection, &inbox);
+            let work = move || serve(&connection, log, &inbox);
             threads.push(thread::Builder::new().name("annals-log-reader".into()).spawn(work)?);
         }
         Ok((Self { jobs: Mutex::new(Some(jobs)) }, threads))
@@ -76,8 +79,8 @@ impl Readers {
     }
 }
 
-fn serve(connection: &Connection, inbox: &Mutex<mpsc::Receiver<Job>>) {
-    let Ok(mut reader) = Reader::new(connection) else { return };
+fn serve(connection: &Connection, log: LogId, inbox: &Mutex<mpsc::Receiver<Job>>) {
+    let Ok(mut reader) = Reader::new(connection, log) else { return };
     loop {
         // The lock is held while waiting: the next thread waits for the lock instead.
         let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -88,6 +91,7 @@ fn serve(connection: &Connection, inbox: &Mutex<mpsc::Receiver<Job>>) {
 
 /// One thread's prepared statements.
 pub(super) struct Reader<'c> {
+    id: LogId,
     log: Statement<'c>,
     stream: Statement<'c>,
     stream_by_key: Statement<'c>,
@@ -102,37 +106,35 @@ pub(super) struct Reader<'c> {
 }
 
 impl<'c> Reader<'c> {
-    fn new(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
+    fn new(connection: &'c Connection, id: LogId) -> Result<Self, rusqlite::Error> {
         Ok(Self {
+            id,
             log: connection.prepare(concat!(
                 "select ",
                 event_columns!(),
                 " from events where position > ?1 and position <= ?2 order by position limit ?3"
             ))?,
-            stream: connection.prepare(concat!(
-                "select ",
-                event_columns!(),
-                " from events where stream_key = \
-                 (select stream_key from streams where id = ?1 and category = ?2) \
-                 and version > ?3 and position <= ?4 order by version limit ?5"
-            ))?,
+            stream: connection.prepare(PART)?,
             stream_by_key: connection.prepare(STREAM_BY_KEY)?,
             ledger: connection.prepare(concat!(ledger_columns!(), " where c.command_id = ?1"))?,
             ledger_page: connection.prepare(concat!(
                 ledger_columns!(),
                 " where c.command_id > ?1 order by c.command_id limit ?2"
             ))?,
-            checkpoints: connection
-                .prepare("select name, position from process_checkpoints order by name")?,
+            checkpoints: connection.prepare(
+                "select name, position, checksum from process_checkpoints order by name",
+            )?,
             counts: connection.prepare(
                 "select (select count(*) from commands), (select count(*) from attempts)",
             )?,
-            attempts: connection.prepare(
-                "select number, at, actor_kind, actor_id, command_id, command, category, \
-                 stream_id, code from attempts where number > ?1 order by number limit ?2",
+            attempts: connection.prepare(concat!(
+                "select ",
+                attempt_columns!(),
+                " from attempts where number > ?1 order by number limit ?2"
+            ))?,
+            checkpoint: connection.prepare(
+                "select name, position, checksum from process_checkpoints where name = ?1",
             )?,
-            checkpoint: connection
-                .prepare("select position from process_checkpoints where name = ?1")?,
             recorded_at: connection
                 .prepare("select recorded_at from events where position = ?1")?,
             names: StreamNames::default(),
@@ -162,14 +164,35 @@ impl<'c> Reader<'c> {
         head: Position,
         limit: usize,
     ) -> Result<Vec<Arc<Recorded>>, Failure> {
-        let rows = self.stream.query((
-            &stream.id.as_bytes()[..],
-            stream.category.name(),
-            sql(after.0),
-            head.sql(),
-            sql(limit as u64),
+        let part = Part { log: self.id, stream, after, limit };
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        self.part(part, head).map_err(|failure| failure.within(stream))
+    }
+
+    fn part(&mut self, part: Part, head: Position) -> Result<Vec<Arc<Recorded>>, Failure> {
+        let mut found = self.stream.query((
+            &part.stream.id.as_bytes()[..],
+            part.stream.category.name(),
+            sql(part.first().0),
+            sql(part.rows() as u64),
         ))?;
-        collect(rows, limit, &mut self.names, &mut self.stream_by_key)
+        let (mut stream, mut rows) = (None, Vec::new());
+        while let Some(row) = found.next()? {
+            if stream.is_none() {
+                stream = Some(rows::stream_row(row, 20)?);
+            }
+            // A stream without events from there on has one row, with no event in it.
+            if row.get::<_, Option<i64>>(24)?.is_some() {
+                if row.get::<_, Option<i64>>(0)?.is_none() {
+                    return Err(Failure::damaged("one of its events is missing"));
+                }
+                rows.push(rows::event_row(row, &mut self.names, &mut self.stream_by_key)?);
+            }
+        }
+        let Some(stream) = stream else { return Ok(Vec::new()) };
+        part.follow(stream, rows, head).map_err(|what| Failure::Damaged(what.into()))
     }
 
     /// The ledger's lines of these commands.
@@ -180,7 +203,7 @@ impl<'c> Reader<'c> {
         let mut entries = Vec::with_capacity(commands.len());
         for command in commands {
             let mut rows = self.ledger.query([&command.0.as_bytes()[..]])?;
-            entries.push(rows.next()?.map(rows::ledger_entry).transpose()?);
+            entries.push(rows.next()?.map(|row| rows::ledger_entry(row, self.id)).transpose()?);
         }
         Ok(entries)
     }
@@ -196,7 +219,7 @@ impl<'c> Reader<'c> {
         let mut rows = self.ledger_page.query((after, sql(limit as u64)))?;
         let mut entries = Vec::new();
         while let Some(row) = rows.next()? {
-            entries.push(rows::ledger_entry(row)?);
+            entries.push(rows::ledger_entry(row, self.id)?);
         }
         Ok(entries)
     }
@@ -206,7 +229,7 @@ impl<'c> Reader<'c> {
         let mut rows = self.checkpoints.query([])?;
         let mut checkpoints = Vec::new();
         while let Some(row) = rows.next()? {
-            checkpoints.push((row.get(0)?, Position::from_sql(row.get(1)?)));
+            checkpoints.push(checkpoint(row, self.id)?);
         }
         Ok(checkpoints)
     }
@@ -225,7 +248,7 @@ impl<'c> Reader<'c> {
         let mut rows = self.attempts.query((sql(after), sql(limit as u64)))?;
         let mut attempts = Vec::new();
         while let Some(row) = rows.next()? {
-            attempts.push(rows::attempt(row)?);
+            attempts.push(rows::attempt(row, self.id)?);
         }
         Ok(attempts)
     }
@@ -234,7 +257,7 @@ impl<'c> Reader<'c> {
     pub(super) fn checkpoint(&mut self, name: &str) -> Result<Position, Failure> {
         let mut rows = self.checkpoint.query([name])?;
         Ok(match rows.next()? {
-            Some(row) => Position::from_sql(row.get(0)?),
+            Some(row) => checkpoint(row, self.id)?.1,
             None => Position::START,
         })
     }
@@ -259,6 +282,15 @@ impl<'c> Reader<'c> {
         }
         Ok(Position(at_or_before))
     }
+}
+
+/// Where a process manager stands, with its name.
+fn checkpoint(row: &rusqlite::Row<'_>, log: LogId) -> Result<(String, Position), Failure> {
+    let (name, position): (String, _) = (row.get(0)?, Position(number(row, 1)?));
+    if row.get_ref(2)?.as_blob() == Ok(&checksum::of_checkpoint(log, &name, position)) {
+        return Ok((name, position));
+    }
+    Err(Failure::damaged("the checkpoint of a process does not match its checksum"))
 }
 
 fn collect(

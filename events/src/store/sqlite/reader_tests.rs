@@ -12,7 +12,7 @@ async fn no_statement_scans_a_table_or_sorts() {
     let store = open(&path).unwrap();
     let connection = schema::connect_reader(&path).unwrap();
     let Reader { log, stream, stream_by_key, ledger, attempts, checkpoint, recorded_at, .. } =
-        Reader::new(&connection).unwrap();
+        Reader::new(&connection, store.shared.log).unwrap();
     for statement in [log, stream, stream_by_key, ledger, attempts, checkpoint, recorded_at] {
         let sql = statement.expanded_sql().unwrap();
         let mut plan = connection.prepare(&format!("explain query plan {sql}")).unwrap();

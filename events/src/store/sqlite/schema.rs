@@ -10,23 +10,25 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use uuid::Uuid;
 
-use super::super::sequencer::LogState;
+use super::{super::sequencer::LogState, carry};
 use crate::{
     envelope::{Instant, Position},
     ids::LogId,
-    store::Head,
+    store::{
+        Head,
+        ladder::{FORMAT, Hear},
+    },
 };
 
 /// Marks the file as ours: `AnnL` in its header.
 const APPLICATION_ID: u32 = 0x416E_6E4C;
-/// The version of the tables below.
-const FORMAT: u32 = 1;
 /// What every SQLite file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long to wait for another connection's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const TABLES: &str = "
+/// The tables of the first format. Those of later ones are what the rungs of the ladder make of them.
+pub(super) const TABLES: &str = "
 create table meta (name text primary key, value blob not null) without rowid, strict;
 create table log_head (
     only_row integer primary key check (only_row = 1),
@@ -112,6 +114,9 @@ pub enum OpenError {
     /// The tables contradict each other.
     #[error("the event log is damaged: {0}")]
     Damaged(&'static str),
+    /// It is of an older format, and cannot be carried over.
+    #[error("the event log cannot be carried over to format {FORMAT}: {0}")]
+    Unreadable(std::sync::Arc<str>),
     /// The file cannot be read or written.
     #[error("the event log cannot be opened")]
     Io(#[from] std::io::Error),
@@ -168,7 +173,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the log, or makes it when a `new` id is given and there is none.
-pub(super) fn open(path: &Path, new: Option<LogId>) -> Result<Opened, OpenError> {
+pub(super) fn open(path: &Path, new: Option<LogId>, hear: &Hear) -> Result<Opened, OpenError> {
     let kind = recognise(path)?;
     match (kind, new) {
         (Kind::Nothing, None) => return Err(OpenError::Missing(path.to_owned())),
@@ -182,6 +187,7 @@ pub(super) fn open(path: &Path, new: Option<LogId>) -> Result<Opened, OpenError>
     let log = log_id(&connection)?;
     settle(path, &connection)?;
     let state = state(&connection)?;
+    carry::climb(&connection, log, state, hear)?;
     Ok(Opened { connection, log, state })
 }
 
@@ -217,6 +223,7 @@ fn create(path: &Path, log: LogId) -> Result<(), OpenError> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(carry::RUNG_1)?;
     transaction.execute("insert into meta values ('log_id', ?1)", [&log.0.as_bytes()[..]])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
@@ -254,7 +261,7 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-fn log_id(connection: &Connection) -> Result<LogId, OpenError> {
+pub(super) fn log_id(connection: &Connection) -> Result<LogId, OpenError> {
     let id: Vec<u8> =
         connection
             .query_row("select value from meta where name = 'log_id'", [], |row| row.get(0))?;

@@ -8,16 +8,20 @@ use super::{
     schema::{READ_STATE, sql, state_of},
 };
 use crate::{
-    envelope::{Position, Recorded, Version},
-    ids::StreamName,
+    envelope::{Leaf, Position},
+    ids::{CommandId, LogId, StreamName},
     store::{
-        Attempt, LedgerEntry,
-        sequencer::{Admission, Known, LogState, StreamChange, StreamHead, StreamKey, Unknown},
+        Attempt, LedgerEntry, RecordedAttempt, checksum,
+        group::Group,
+        sequencer::{
+            Admission, Known, LogState, Placed, StreamChange, StreamHead, StreamKey, Unknown,
+        },
     },
 };
 
 /// Everything the writer says to the database.
 pub(super) struct Statements<'c> {
+    log: LogId,
     begin: Statement<'c>,
     commit: Statement<'c>,
     rollback: Statement<'c>,
@@ -30,15 +34,17 @@ pub(super) struct Statements<'c> {
     event: Statement<'c>,
     command: Statement<'c>,
     attempt: Statement<'c>,
+    raise_attempt: Statement<'c>,
     checkpoint: Statement<'c>,
     wal_size: Statement<'c>,
     flush_wal: Statement<'c>,
 }
 
 impl<'c> Statements<'c> {
-    pub(super) fn prepare(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
+    pub(super) fn prepare(connection: &'c Connection, log: LogId) -> Result<Self, rusqlite::Error> {
         let prepare = |text| connection.prepare(text);
         Ok(Self {
+            log,
             begin: prepare("begin immediate")?,
             commit: prepare("commit")?,
             rollback: prepare("rollback")?,
@@ -47,23 +53,33 @@ impl<'c> Statements<'c> {
                 "update log_head set position = ?1, recorded_at = ?2, streams = ?3, \
                  attempts = ?4, turn = ?5 where position = ?6 and turn = ?7",
             )?,
-            find_stream: prepare(
-                "select stream_key, version from streams where id = ?1 and category = ?2",
-            )?,
+            find_stream: prepare(rows::LAST)?,
             find_command: prepare(concat!(rows::ledger_columns!(), " where c.command_id = ?1"))?,
             new_stream: prepare("insert into streams values (?1, ?2, ?3, ?4)")?,
             longer_stream: prepare("update streams set version = ?2 where stream_key = ?1")?,
             event: prepare(concat!(
                 "insert into events (",
                 rows::event_columns!(),
-                ") values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-                 ?17, ?18)"
+                ", before_position, before_leaf) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
+                 ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
             ))?,
-            command: prepare("insert into commands values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?,
-            attempt: prepare("insert into attempts values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?,
+            command: prepare(
+                "insert into commands (command_id, fingerprint, actor_kind, actor_id, stream_key, \
+                 version, position, events, checksum) \
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?,
+            attempt: prepare(concat!(
+                "insert into attempts (",
+                rows::attempt_columns!(),
+                ") values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+            ))?,
+            raise_attempt: prepare(
+                "update attempts set count = ?2, checksum = ?3 where number = ?1 and count < ?2",
+            )?,
             checkpoint: prepare(
-                "insert into process_checkpoints values (?1, ?2) on conflict (name) \
-                 do update set position = max(position, excluded.position)",
+                "insert into process_checkpoints (name, position, checksum) values (?1, ?2, ?3) \
+                 on conflict (name) do update set position = excluded.position, \
+                 checksum = excluded.checksum where excluded.position > position",
             )?,
             wal_size: prepare("pragma wal_checkpoint(noop)")?,
             flush_wal: prepare("pragma wal_checkpoint(passive)")?,
@@ -96,52 +112,63 @@ impl<'c> Statements<'c> {
     pub(super) fn look_up(&mut self, unknown: &Unknown) -> Result<Known, Failure> {
         let mut known = Known::default();
         for stream in &unknown.streams {
-            if let Some(head) = self.find_stream(*stream)? {
-                known.streams.insert(*stream, head);
+            match self.find_stream(*stream) {
+                Ok(Some(head)) => drop(known.streams.insert(*stream, head)),
+                Ok(None) => {}
+                Err(Failure::Damaged(what)) => drop(known.damaged_streams.insert(*stream, what)),
+                Err(failure) => return Err(failure),
             }
         }
         for command in &unknown.commands {
-            let mut rows = self.find_command.query([&command.0.as_bytes()[..]])?;
-            if let Some(row) = rows.next()? {
-                known.commands.insert(*command, rows::ledger_entry(row)?);
+            match self.find_command(*command) {
+                Ok(Some(entry)) => drop(known.commands.insert(*command, entry)),
+                Ok(None) => {}
+                Err(Failure::Damaged(what)) => drop(known.damaged_commands.insert(*command, what)),
+                Err(failure) => return Err(failure),
             }
         }
         Ok(known)
     }
 
+    fn find_command(&mut self, command: CommandId) -> Result<Option<LedgerEntry>, Failure> {
+        let mut rows = self.find_command.query([&command.0.as_bytes()[..]])?;
+        rows.next()?.map(|row| rows::ledger_entry(row, self.log)).transpose()
+    }
+
     fn find_stream(&mut self, stream: StreamName) -> Result<Option<StreamHead>, Failure> {
+        let within = |failure: Failure| failure.within(stream);
         let name = (&stream.id.as_bytes()[..], stream.category.name());
         let mut rows = self.find_stream.query(name)?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let key = StreamKey(super::schema::number(row, 0)?);
-        let version = Version(super::schema::number(row, 1)?);
-        Ok(Some(StreamHead { key, version }))
+        let Some(row) = rows.next().map_err(|error| within(error.into()))? else {
+            return Ok(None);
+        };
+        let (row, last) = rows::last(row, stream).map_err(within)?;
+        Ok(Some(StreamHead { key: row.key, version: row.version, last }))
     }
 
     /// Writes what was admitted; false when the head row is not where it should be.
-    pub(super) fn write(
-        &mut self,
-        admission: &Admission,
-        attempts: &[Attempt],
-        checkpoints: &[(&'static str, Position)],
-    ) -> Result<bool, Failure> {
+    pub(super) fn write(&mut self, admission: &Admission, group: &Group) -> Result<bool, Failure> {
         if !self.move_head(&admission.before, &admission.after)? {
             return Ok(false);
         }
         for change in &admission.streams {
             self.stream(change)?;
         }
-        for (key, event) in &admission.events {
-            self.event(*key, event)?;
+        for placed in &admission.events {
+            self.event(placed)?;
         }
         for (key, entry) in &admission.ledger {
             self.command(*key, entry)?;
         }
-        for (number, attempt) in (admission.before.attempts + 1..).zip(attempts) {
+        for (number, attempt) in (admission.before.attempts + 1..).zip(&group.attempts) {
             self.attempt(number, attempt)?;
         }
-        for (name, position) in checkpoints {
-            self.checkpoint.execute((name, position.sql()))?;
+        for raised in &group.raised {
+            self.raise_attempt(raised)?;
+        }
+        for (name, position) in &group.checkpoints {
+            let checksum = checksum::of_checkpoint(self.log, name, *position);
+            self.checkpoint.execute((name, position.sql(), &checksum[..]))?;
         }
         Ok(true)
     }
@@ -160,7 +187,7 @@ impl<'c> Statements<'c> {
     }
 
     fn stream(&mut self, change: &StreamChange) -> Result<(), Failure> {
-        let StreamHead { key, version } = change.head;
+        let StreamHead { key, version, .. } = change.head;
         if change.is_new {
             let StreamName { category, id } = change.name;
             let row = (sql(key.0), category.name(), &id.as_bytes()[..], sql(version.0));
@@ -171,7 +198,12 @@ impl<'c> Statements<'c> {
         Ok(())
     }
 
-    fn event(&mut self, key: StreamKey, recorded: &Recorded) -> Result<(), Failure> {
+    fn event(&mut self, placed: &Placed) -> Result<(), Failure> {
+        let Placed { key, before, event: recorded } = placed;
+        let (before, before_leaf) = before.map_or((Position::START, None), |before| {
+            let Leaf(leaf) = before.leaf;
+            (before.position, Some(leaf))
+        });
         let event = &recorded.event;
         let cause = &event.cause;
         self.event.execute(params![
@@ -193,6 +225,8 @@ impl<'c> Statements<'c> {
             &event.payload_sha256[..],
             &recorded.leaf.0[..],
             &event.payload[..],
+            before.sql(),
+            before_leaf.as_ref().map_or(&[][..], |leaf| &leaf[..]),
         ])?;
         Ok(())
     }
@@ -207,6 +241,7 @@ impl<'c> Statements<'c> {
             sql(entry.receipt.version.0),
             entry.receipt.position.sql(),
             entry.receipt.events,
+            &checksum::of_entry(self.log, entry)[..],
         ])?;
         Ok(())
     }
@@ -222,7 +257,17 @@ impl<'c> Statements<'c> {
             attempt.stream.map(|stream| stream.category.name()),
             attempt.stream.as_ref().map(|stream| &stream.id.as_bytes()[..]),
             &*attempt.code,
+            attempt.token.as_ref().map(|token| &token.0.as_bytes()[..]),
+            sql(attempt.count),
+            &checksum::of_attempt(self.log, number, attempt)[..],
         ])?;
+        Ok(())
+    }
+
+    fn raise_attempt(&mut self, raised: &RecordedAttempt) -> Result<(), Failure> {
+        let RecordedAttempt { number, attempt } = raised;
+        let checksum = checksum::of_attempt(self.log, *number, attempt);
+        self.raise_attempt.execute((sql(*number), sql(attempt.count), &checksum[..]))?;
         Ok(())
     }
 

@@ -8,12 +8,13 @@ use crate::{
     envelope::Recorded,
     store::{
         AppendError, Appended,
+        ladder::unheard,
         testing::{self, LOG},
     },
 };
 
 pub(super) fn options() -> OpenOptions {
-    OpenOptions { log_id: LOG, clock: clock(), readers: 1 }
+    OpenOptions { log_id: LOG, clock: clock(), readers: 1, hear: unheard() }
 }
 
 pub(super) fn open(path: &Path) -> Result<SqliteStore, OpenError> {

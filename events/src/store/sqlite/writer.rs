@@ -13,7 +13,7 @@ use super::{
 };
 use crate::store::{
     Clock, Head,
-    group::{AppendAnswers, Group, Request, Requests},
+    group::{Answers, Group, Request, Requests},
     sequencer::{Admission, LogState, Sequencer},
     shared::{Shared, closed},
 };
@@ -35,10 +35,10 @@ pub(super) fn start(
 ) -> Result<(Requests, JoinHandle<Connection>), OpenError> {
     let (requests, inbox) = Requests::new(Arc::clone(&shared));
     // Tried here once, so that a table that is not as it should be is an error of opening.
-    drop(Statements::prepare(&connection)?);
+    drop(Statements::prepare(&connection, shared.log)?);
     let work = move || {
         let mut end = End { shared: Arc::clone(&shared), is_orderly: false };
-        if let Ok(statements) = Statements::prepare(&connection) {
+        if let Ok(statements) = Statements::prepare(&connection, shared.log) {
             let sequencer = Sequencer::new(shared.log, state, REMEMBERED_STREAMS);
             Writer { statements, sequencer, clock, maintenance, shared }.run(inbox);
             // It was told to end, or has said why it stopped.
@@ -102,7 +102,7 @@ impl Writer<'_> {
     }
 
     /// Commits a group and shows it to the followers.
-    fn commit(&mut self, group: &Group) -> Result<AppendAnswers, Failure> {
+    fn commit(&mut self, group: &Group) -> Result<Answers, Failure> {
         for _ in 0..TRIES {
             self.statements.begin()?;
             let state = self.statements.state()?;
@@ -112,14 +112,12 @@ impl Writer<'_> {
             let known = self.statements.look_up(&self.sequencer.unknown(&group.appends))?;
             let now = (self.clock)();
             let admission = self.sequencer.admit(&group.appends, group.attempts.len(), &known, now);
-            let nothing = admission.ledger.is_empty()
-                && group.attempts.is_empty()
-                && group.checkpoints.is_empty();
-            if nothing {
+            self.shared.note_known(&known);
+            if admission.ledger.is_empty() && group.others() == 0 {
                 self.statements.rollback();
-                return Ok(admission.answers);
+                return Ok(admission.into_answers());
             }
-            if self.statements.write(&admission, &group.attempts, &group.checkpoints)? {
+            if self.statements.write(&admission, group)? {
                 self.statements.commit()?;
                 return Ok(self.publish(admission));
             }
@@ -129,11 +127,12 @@ impl Writer<'_> {
     }
 
     /// It is durable: from now on it may be seen.
-    fn publish(&mut self, admission: Admission) -> AppendAnswers {
+    fn publish(&mut self, admission: Admission) -> Answers {
         self.sequencer.committed(&admission);
         let head: Head = admission.after.head;
-        self.shared.publish(head, admission.events.into_iter().map(|(_, event)| event));
-        admission.answers
+        let events = admission.events.iter().map(|placed| Arc::clone(&placed.event));
+        self.shared.publish(head, events);
+        admission.into_answers()
     }
 
     fn maintain(&mut self) {
