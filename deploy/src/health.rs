@@ -106,6 +106,11 @@ async fn readyz(State(health): State<Health>) -> Response {
         "role": health.role,
         "log": { "id": health.log, "available": head.is_some(), "head": head },
     });
+    let damage = health.feed.damage();
+    if !damage.is_empty() {
+        // What is damaged stops what it touches; the rest is served.
+        body["log"]["damaged"] = damage.iter().map(|damage| damage.place.clone()).collect();
+    }
     if !read_side.is_null() {
         body["read_side"] = read_side;
     }

@@ -101,6 +101,12 @@ impl From<CommandError> for Problem {
                 "store.full",
                 "no room is left for new events",
             ),
+            CommandError::Store(StoreError::Damaged(cause)) => {
+                tracing::error!(%cause, "the event log is damaged");
+                let detail =
+                    "what this touches is not as it was stored; the operator's log says where";
+                Self::new(unavailable, "log.damaged", detail)
+            }
             // The cause is for our log, not for the caller.
             CommandError::Store(cause) => {
                 tracing::error!(%cause, "the event store failed");

@@ -84,7 +84,12 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Damaged(cause) => Self::damaged(cause),
+            StoreError::Damaged(cause) => {
+                tracing::error!(%cause, "the event log is damaged");
+                let detail =
+                    "what this touches is not as it was stored; the operator's log says where";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "log.damaged", detail)
+            }
             cause @ (StoreError::Unavailable(_) | StoreError::Full) => Self::unavailable(cause),
         }
     }
