@@ -164,8 +164,7 @@ impl Handler {
                 biased;
                 () = told(stop) => break,
                 _ = rhythm.tick(), if at > saved => {
-                    self.store.save_checkpoint(CHECKPOINT, at).await?;
-                    saved = at;
+                    saved = self.save(saved, at).await?;
                 }
                 () = feed.wait(at) => {
                     for recorded in feed.read(at, PAGE).await? {
@@ -178,9 +177,22 @@ impl Handler {
             }
         }
         if at > saved {
-            self.store.save_checkpoint(CHECKPOINT, at).await?;
+            self.save(saved, at).await?;
         }
         Ok(())
+    }
+
+    /// Remembers how far the log was followed; answers with what is remembered. A full disk heals:
+    /// the old checkpoint stays for so long, and a restart looks at some events again.
+    async fn save(&self, saved: Position, at: Position) -> Result<Position, StoreError> {
+        match self.store.save_checkpoint(CHECKPOINT, at).await {
+            Ok(()) => Ok(at),
+            Err(StoreError::Full) => {
+                tracing::warn!("the checkpoint of the process managers waits for room on the disk");
+                Ok(saved)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Finishes the reactions to an event, trying again for as long as they are not available.

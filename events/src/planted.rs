@@ -14,15 +14,24 @@ pub enum Mistake {
     SequenceAsPosition,
     /// Positions are drawn from a sequence of the database, which takes none back.
     PlainSequence,
+    /// The SQLite log is synced at checkpoints of its WAL only, not at every commit.
+    SynchronousNormal,
+    /// A flush of the SQLite log that failed is taken for one that did not.
+    SwallowedFlush,
+    /// A backup copies the file of the SQLite log without its WAL.
+    CopyWithoutWal,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::AcknowledgeBeforeCommit,
         Self::CheckpointApart,
         Self::SequenceAsPosition,
         Self::PlainSequence,
+        Self::SynchronousNormal,
+        Self::SwallowedFlush,
+        Self::CopyWithoutWal,
     ];
 
     /// How it is named.
@@ -33,6 +42,9 @@ impl Mistake {
             Self::CheckpointApart => "checkpoint-apart",
             Self::SequenceAsPosition => "sequence-as-position",
             Self::PlainSequence => "plain-sequence",
+            Self::SynchronousNormal => "synchronous-normal",
+            Self::SwallowedFlush => "swallowed-flush",
+            Self::CopyWithoutWal => "copy-without-wal",
         }
     }
 

@@ -26,15 +26,15 @@ use crate::{
 const WRITERS: u64 = 6;
 
 /// What is known of the installation from outside, through all rounds.
-struct Known {
-    dice: Dice,
+pub(crate) struct Known {
+    pub(crate) dice: Dice,
     account: Uuid,
     opportunity: Uuid,
-    history: History,
+    pub(crate) history: History,
     /// Every command that was acknowledged.
-    kept: Vec<Sent>,
+    pub(crate) kept: Vec<Sent>,
     /// How many kills hit requests whose callers were still waiting.
-    in_flight: u64,
+    pub(crate) in_flight: u64,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +68,7 @@ async fn what_was_acknowledged_is_there_once_after_every_kill() {
 }
 
 impl Known {
-    async fn found(http: &Http, seed: u64) -> Self {
+    pub(crate) async fn found(http: &Http, seed: u64) -> Self {
         let account = http.accept("CreateAccount", json!({ "name": "Contoso" })).await;
         let body = json!({ "topic": "Chairs", "currency": "BRL", "stage": "Qualify" });
         let opportunity = http.accept("CreateOpportunity", body).await;
@@ -83,7 +83,7 @@ impl Known {
     }
 
     /// Lets the writers write, and kills the process after so many answers as the dice say.
-    async fn load_and_kill(&mut self, process: Process) -> Vec<Sent> {
+    pub(crate) async fn load_and_kill(&mut self, process: Process) -> Vec<Sent> {
         let (acknowledged, mut heard) = watch::channel(0);
         let (_go_on, stop) = watch::channel(false);
         let round = Arc::new(Round {
@@ -118,7 +118,7 @@ impl Known {
         fresh
     }
 
-    async fn check(&mut self, http: &Http, fresh: Vec<Sent>) {
+    pub(crate) async fn check(&mut self, http: &Http, fresh: Vec<Sent>) {
         self.history.read_on(http).await;
         for sent in &fresh {
             if let Some(answer) = &sent.answer {
@@ -176,7 +176,7 @@ impl Known {
 }
 
 /// The read models equal those that are made afresh from the whole log.
-fn replay_is_equal(data: &Path) {
+pub(crate) fn replay_is_equal(data: &Path) {
     let output = annals(&["--data-folder", &data.display().to_string(), "replay"]);
     let said = String::from_utf8_lossy(&output.stdout);
     let failed = String::from_utf8_lossy(&output.stderr);

@@ -11,5 +11,7 @@ mod history;
 mod killed;
 // The bus loses, repeats, reorders, delays, forges and forgets.
 mod bus;
+// Disks that lose power, fail or fill up.
+mod disk;
 // The cluster: processes, servers and what they keep.
 mod cluster;

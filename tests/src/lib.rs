@@ -16,7 +16,7 @@ pub use dice::Dice;
 pub use http::{Accepted, Answer, Http, encoded};
 pub use network::{Fault, Network, Place};
 pub use process::{
-    Process, annals, binary, planted_binary, product, signal, until, without_settings,
+    Launch, Process, annals, binary, planted_binary, product, signal, until, without_settings,
 };
 pub use records::{account, brl, contact, opportunity, texts, user};
 pub use reference::{deployment, number_from, project_root, reference_data};

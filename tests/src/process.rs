@@ -1,6 +1,7 @@
 //! The product as a process of its own, so that it can be killed.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -62,39 +63,92 @@ pub struct Process {
     data: PathBuf,
 }
 
+/// How the product is started: on which folder, with what around it.
+#[derive(Debug)]
+pub struct Launch {
+    data: PathBuf,
+    command: Command,
+}
+
+impl Launch {
+    /// On that folder, and on a free port.
+    pub fn on(data: &Path) -> Self {
+        Self::of(product(), data)
+    }
+
+    /// A build that makes that mistake, on that folder.
+    pub fn planted(mistake: &str, data: &Path) -> Self {
+        Self::of(without_settings(Command::new(planted_binary())), data)
+            .flags(&[&format!("--planted={mistake}")])
+    }
+
+    fn of(mut command: Command, data: &Path) -> Self {
+        command.args(["--listen", "127.0.0.1:0", "--data-folder"]).arg(data).stdin(Stdio::null());
+        Self { data: data.to_owned(), command }
+    }
+
+    /// With that variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// With these flags.
+    #[must_use]
+    pub fn flags(mut self, flags: &[&str]) -> Self {
+        self.command.args(flags);
+        self
+    }
+
+    /// With its errors in that place.
+    #[must_use]
+    pub fn errors_to(mut self, errors: impl Into<Stdio>) -> Self {
+        self.command.stderr(errors);
+        self
+    }
+
+    /// Starts it and waits until it says where it serves.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(self) -> Process {
+        self.try_start().unwrap_or_else(|ended| panic!("it did not start: {ended}"))
+    }
+
+    /// Starts it and waits until it says where it serves, or ends.
+    ///
+    /// # Errors
+    /// How it ended, when it did not come to serve.
+    pub fn try_start(mut self) -> Result<Process, ExitStatus> {
+        let mut child = self.command.stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let stdout = child.stdout.take().expect("its output");
+        let mut first = String::new();
+        BufReader::new(stdout).read_line(&mut first).expect("a first line");
+        let url = first.trim().rsplit(' ').next().unwrap_or_default().to_owned();
+        if url.starts_with("http://") {
+            Ok(Process { child, url, data: self.data })
+        } else {
+            Err(child.wait().expect("it ends"))
+        }
+    }
+}
+
 impl Process {
     /// Starts it and waits until it says where it serves.
     pub fn start(data: &Path) -> Self {
-        Self::run(data, &[], Stdio::inherit())
+        Launch::on(data).start()
     }
 
     /// Starts it with further flags.
     pub fn start_with(data: &Path, flags: &[&str]) -> Self {
-        Self::run(data, flags, Stdio::inherit())
+        Launch::on(data).flags(flags).start()
     }
 
     /// Starts it so that it writes as much as it can about what it does to a file.
     pub fn start_logging(data: &Path, log: &Path) -> Self {
         let file = File::create(log).expect("the file can be written");
-        Self::run(data, &["--log-level", "debug"], file.into())
-    }
-
-    fn run(data: &Path, flags: &[&str], stderr: Stdio) -> Self {
-        let mut child = product()
-            .args(["--listen", "127.0.0.1:0", "--data-folder"])
-            .arg(data)
-            .args(flags)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .expect("the binary starts");
-        let stdout = child.stdout.take().expect("its output");
-        let mut first = String::new();
-        BufReader::new(stdout).read_line(&mut first).expect("a first line");
-        let url = first.trim().rsplit(' ').next().unwrap_or_default().to_owned();
-        assert!(url.starts_with("http://"), "it did not start: {first:?}");
-        Self { child, url, data: data.to_owned() }
+        Launch::on(data).flags(&["--log-level", "debug"]).errors_to(file).start()
     }
 
     /// A client with the first token.
@@ -113,6 +167,17 @@ impl Process {
     pub fn terminate(mut self) -> ExitStatus {
         signal(self.child.id(), "TERM");
         self.child.wait().expect("it ends")
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the process ends", async || {
+            status = self.child.try_wait().expect("its state");
+            status.is_some()
+        })
+        .await;
+        status.expect("it has ended")
     }
 
     /// Its address.

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use events::store::StoreError;
+use events::{keys::KeyError, store::StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -96,11 +96,13 @@ impl From<CommandError> for Problem {
             CommandError::TooLarge => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "command.too_large", error.to_string())
             }
-            CommandError::Store(StoreError::Full) => Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "store.full",
-                "no room is left for new events",
-            ),
+            CommandError::Store(StoreError::Full) | CommandError::Keys(KeyError::Full) => {
+                Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "store.full",
+                    "no room is left for new events",
+                )
+            }
             CommandError::Store(StoreError::Damaged(cause)) => {
                 tracing::error!(%cause, "the event log is damaged");
                 let detail =

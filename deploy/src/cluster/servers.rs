@@ -146,7 +146,7 @@ pub fn exit_of(error: &PostgresError) -> Exit {
 /// How a service ends when the keys cannot be used.
 pub(crate) fn exit_of_keys(error: &KeyError) -> Exit {
     match error {
-        KeyError::Unavailable(_) => Exit::new(Code::Unreachable, error),
+        KeyError::Unavailable(_) | KeyError::Full => Exit::new(Code::Unreachable, error),
         _ => Exit::new(Code::Folder, error),
     }
 }

@@ -51,6 +51,9 @@ pub enum KeyError {
     /// The key store has failed.
     #[error("the key store is not available: {0}")]
     Unavailable(Arc<str>),
+    /// The key store has no room left for new keys. Those that are there can be read.
+    #[error("the key store has no room left")]
+    Full,
     /// The key store must not be used as it is. Nothing was changed.
     #[error("the key store is refused: {0}")]
     Refused(Arc<str>),

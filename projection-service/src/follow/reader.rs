@@ -157,7 +157,7 @@ async fn unseal(unsealer: &Unsealer, page: &mut Page) -> Result<(), Trouble> {
     for chunk in page.events.chunks_mut(UNSEAL_CHUNK) {
         match unsealer.unseal(chunk).await {
             Ok(()) => from += chunk.len(),
-            Err(error @ KeyError::Unavailable(_)) => return Err(error.into()),
+            Err(error @ (KeyError::Unavailable(_) | KeyError::Full)) => return Err(error.into()),
             Err(_) => return unseal_singly(unsealer, page, from).await,
         }
         if chunk.len() == UNSEAL_CHUNK {
@@ -171,7 +171,7 @@ async fn unseal_singly(unsealer: &Unsealer, page: &mut Page, from: usize) -> Res
     for index in from..page.events.len() {
         let error = match unsealer.unseal(&mut page.events[index..=index]).await {
             Ok(()) => continue,
-            Err(error @ KeyError::Unavailable(_)) => return Err(error.into()),
+            Err(error @ (KeyError::Unavailable(_) | KeyError::Full)) => return Err(error.into()),
             Err(error) => error,
         };
         let position = page.events[index].recorded.position;

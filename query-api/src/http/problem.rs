@@ -98,7 +98,9 @@ impl From<StoreError> for Problem {
 impl From<KeyError> for Problem {
     fn from(error: KeyError) -> Self {
         match error {
-            cause @ (KeyError::Unavailable(_) | KeyError::Refused(_)) => Self::unavailable(cause),
+            cause @ (KeyError::Unavailable(_) | KeyError::Full | KeyError::Refused(_)) => {
+                Self::unavailable(cause)
+            }
             cause @ (KeyError::Damaged | KeyError::Forged | KeyError::NoPlace) => {
                 Self::damaged(cause)
             }

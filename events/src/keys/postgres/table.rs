@@ -14,7 +14,7 @@ use crate::{
         master::MasterKey,
     },
     postgres::{
-        Database, KEYS_SCHEMA, PostgresError, Server, cannot_open, check_settings,
+        Database, KEYS_SCHEMA, PostgresError, Server, cannot_open, check_settings, is_full,
         owned::{Found, Meta, Owned},
     },
 };
@@ -352,6 +352,7 @@ fn cannot_use(error: PostgresError) -> KeyError {
 fn failed(error: sqlx::Error) -> KeyError {
     match error {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => KeyError::Damaged,
+        _ if is_full(&error) => KeyError::Full,
         _ => KeyError::Unavailable(error.to_string().into()),
     }
 }

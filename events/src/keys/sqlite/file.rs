@@ -253,6 +253,7 @@ fn refused(path: &Path, why: &str) -> KeyError {
 fn failed(error: rusqlite::Error) -> KeyError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => KeyError::Damaged,
+        Some(ErrorCode::DiskFull) => KeyError::Full,
         _ => KeyError::Unavailable(error.to_string().into()),
     }
 }

@@ -61,6 +61,8 @@ fn copy(from: &Path, partial: &Path) -> Result<Head, BackupError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
+    #[cfg(feature = "planted")]
+    let from = &super::planted::without_wal(from, partial)?;
     let source = connect_reader(from)?;
     let mut target = Connection::open(partial)?;
     // All pages in one step are read from one snapshot; in several steps every commit in between

