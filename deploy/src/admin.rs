@@ -3,12 +3,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
+    extract::Request,
     http::{HeaderMap, StatusCode},
     response::Response,
     routing::post,
 };
-use command_service::http::{App, Problem};
+use command_service::http::{App, Problem, object};
 use events::{access::Scope, ids::LogId, store::EventFeed};
 use projection_service::{read_side::ReadSide, replay::ReplayProgress};
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,9 @@ use serde_json::json;
 
 use crate::{
     backup::{Sources, back_up},
-    layers::problem,
     progress::stream_of,
     replay_report::{ReplayReport, phase},
+    serve::problem,
     verify::verify,
 };
 
@@ -70,6 +71,9 @@ pub fn verify_route(app: App, feed: Arc<dyn EventFeed>, log: LogId) -> Router {
     Router::new().route("/admin/verify", post(check))
 }
 
+/// The largest body of an operation, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+
 /// Where a backup goes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,10 +85,13 @@ pub struct BackupTo {
 /// `POST /admin/backup`: copies the data folder.
 #[must_use = "routes do nothing until they are served"]
 pub fn backup_route(app: App, sources: Arc<Sources>) -> Router {
-    let backup = move |headers: HeaderMap, Json(BackupTo { to }): Json<BackupTo>| {
+    let backup = move |request: Request| {
         let (app, sources) = (app.clone(), sources.clone());
         async move {
-            app.allow(&headers, Scope::Admin).await?;
+            let (parts, body) = request.into_parts();
+            app.allow(&parts.headers, Scope::Admin).await?;
+            let expected = "an object with `to`, the folder to make";
+            let BackupTo { to } = object(&parts.headers, body, MAX_BODY, expected).await?;
             Ok::<_, Problem>(stream_of(move |_, _| async move {
                 let head = back_up(&sources, &to).await.map_err(|error| format!("{error:#}"))?;
                 Ok(json!({ "position": head.position.to_string(), "folder": to }))

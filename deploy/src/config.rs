@@ -12,6 +12,8 @@ use events::{
     values::{Line, Zone},
 };
 
+use crate::serve::Proxy;
+
 /// A CRM backend whose records are the sum of their history.
 ///
 /// Without a command everything runs in one process, on SQLite files in a data folder, on loopback.
@@ -71,6 +73,9 @@ pub struct Service {
     /// for the one start that is to accept it.
     #[arg(long, global = true, value_name = "POSITION")]
     pub accept_older_log: Option<u64>,
+    /// Whose requests are let in, and whose word is taken about them.
+    #[command(flatten)]
+    pub front: Front,
     /// The name of the organisation. Only looked at on the first start.
     #[arg(long, global = true, env = "ANNALS_ORGANIZATION", default_value = "My organisation", value_parser = line)]
     pub organization: Line<160>,
@@ -88,6 +93,21 @@ impl Service {
     pub fn address(&self, port: u16) -> SocketAddr {
         self.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into())
     }
+}
+
+/// Whose requests are let in, and whose word is taken about them.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Front {
+    /// A proxy in front, or a network of them (10.0.0.0/8), that tells where requests come from by
+    /// `X-Forwarded-For` or `Forwarded`. May be given several times. Without it the peer is the source.
+    #[arg(
+        long,
+        global = true,
+        env = "ANNALS_TRUSTED_PROXY",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<Proxy>,
 }
 
 /// The servers that a cluster stands on.

@@ -35,7 +35,6 @@ use crate::{
     founding::found,
     guard,
     health::{self, Health},
-    layers,
     mark::{self, Keeper},
     running::{Running, Tasks, listen},
 };
@@ -81,7 +80,7 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
     let read_side = start_following(&mut tasks, &folder, &opened).await?;
     let router = routes(&opened, &read_side, clock, folder.path().to_owned());
     let address = listener.local_addr().map_err(Exit::failed)?;
-    tasks.serve(listener, layers::wrap(router));
+    tasks.serve(listener, router, service);
     let token = folder.file("token");
     write_private(&folder.file("annals.addr"), format!("http://{address}").as_bytes())
         .map_err(Exit::failed)?;

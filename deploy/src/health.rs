@@ -19,7 +19,7 @@ use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::telemetry;
+use crate::serve;
 
 /// How long the log may take to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -151,7 +151,7 @@ fn describe(status: &Status) -> Value {
 }
 
 async fn metrics() -> Response {
-    let text = telemetry::metrics().render();
+    let text = serve::metrics::registry().render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

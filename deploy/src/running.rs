@@ -12,8 +12,9 @@ use events::ids::LogId;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
+    config::Service,
     exit::{Code, Exit},
-    server, telemetry,
+    serve::{self, Proxies},
 };
 
 /// How long tasks may take to end.
@@ -71,11 +72,12 @@ impl Tasks {
         });
     }
 
-    /// Serves the routes on a listener.
-    pub fn serve(&mut self, listener: TcpListener, router: Router) {
+    /// Serves the routes on a listener, with everything around them.
+    pub fn serve(&mut self, listener: TcpListener, router: Router, service: &Service) {
         let stopped = self.stopped();
+        let proxies = Proxies::new(service.front.trusted_proxy.clone());
         self.start(async move {
-            server::serve(listener, router, stopped).await;
+            serve::serve(listener, serve::wrap(router), proxies, stopped).await;
             Ok(())
         });
     }
@@ -96,7 +98,7 @@ pub async fn listen(address: SocketAddr, behind_proxy: bool) -> Result<TcpListen
         let line = format!("{address} is not on loopback: put TLS in front and say --behind-proxy");
         return Err(Exit::new(Code::Usage, line));
     }
-    telemetry::metrics();
+    serve::metrics::registry();
     TcpListener::bind(address)
         .await
         .map_err(|error| Exit::new(Code::Usage, format!("cannot listen on {address}: {error}")))

@@ -1,8 +1,7 @@
-//! Log lines and metrics.
+//! Log lines.
 
-use std::{io::IsTerminal, sync::OnceLock};
+use std::io::IsTerminal;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat, LogLevel, wants_no_colour};
@@ -32,16 +31,4 @@ pub fn start(log: &Log) {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
-}
-
-/// The registry of metrics that `/metrics` shows. One per process.
-pub fn metrics() -> &'static PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    HANDLE.get_or_init(|| {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let handle = recorder.handle();
-        // Fails only when something else in the process records metrics; then this one stays empty.
-        let _installed = metrics::set_global_recorder(recorder);
-        handle
-    })
 }

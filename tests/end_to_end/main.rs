@@ -20,6 +20,7 @@ mod batches;
 mod evidence;
 // Tokens and scopes.
 mod access;
+mod bodies;
 // What log lines say.
 mod logs;
 // A generated pipeline, with its figures computed apart.

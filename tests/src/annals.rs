@@ -66,6 +66,7 @@ fn service(folder: &Path) -> Service {
         listen: Some((Ipv4Addr::LOCALHOST, 0).into()),
         behind_proxy: false,
         accept_older_log: None,
+        front: config::Front::default(),
         organization: Line::new("Norte").expect("a name"),
         zone: Zone::new("America/Sao_Paulo").expect("a zone"),
         currency: Currency::new("BRL").expect("a currency"),

@@ -2,6 +2,7 @@
 
 mod reference;
 mod http;
+mod raw;
 mod annals;
 mod process;
 mod records;
@@ -18,6 +19,7 @@ pub use network::{Fault, Network, Place};
 pub use process::{
     Launch, Process, annals, binary, planted_binary, product, signal, until, without_settings,
 };
+pub use raw::{Raw, RawAnswer};
 pub use records::{account, brl, contact, opportunity, texts, user};
 pub use reference::{deployment, number_from, project_root, reference_data};
 pub use servers::{PostgresServer, free_port};

@@ -7,13 +7,11 @@ use std::collections::HashMap;
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
+    extract::{Request as HttpRequest, State},
+    http::StatusCode,
 };
 use events::{
     Channel, Version,
-    access::Scope,
     ids::{CommandId, RecordRef, StreamName},
     values::Prose,
 };
@@ -24,9 +22,9 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
-    App, MAX_LIST,
-    headers::{CommandHeaders, channel, instant, require_json},
-    one::may_send,
+    App, MAX_LIST, MAX_LIST_BODY, body,
+    headers::{CommandHeaders, channel, instant},
+    one::{may_send, may_write},
     problem::Problem,
     strict_json,
 };
@@ -35,7 +33,6 @@ use crate::{
     command::Entry,
     command::{DETAIL_MAX, is_object},
     handle::Request,
-    refusal::Refusal,
 };
 
 /// How many streams of one list are worked on at a time.
@@ -94,13 +91,13 @@ pub(crate) enum ItemAnswer {
 
 pub(super) async fn commands(
     State(app): State<App>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: HttpRequest,
 ) -> Result<Json<Vec<ItemAnswer>>, Problem> {
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
     let caller = app.caller(&headers).await?;
     may_write(&caller)?;
-    require_json(&headers)?;
-    let body = body?;
+    let body = body::whole(&headers, body, MAX_LIST_BODY).await?;
     strict_json::check(&body)?;
     let items = items(&body).map_err(|error| {
         let detail: String = error.to_string().chars().take(DETAIL_MAX).collect();
@@ -122,15 +119,6 @@ fn items(body: &[u8]) -> Result<Vec<Item>, serde_json::Error> {
         false => Err(serde::de::Error::custom("an item of the list is no object")),
     };
     items.into_iter().map(parse).collect()
-}
-
-/// A caller who may send commands at all; further scopes are asked command by command.
-fn may_write(caller: &Caller) -> Result<(), Problem> {
-    if caller.may(Scope::Write) || caller.may(Scope::Admin) {
-        Ok(())
-    } else {
-        Err(Refusal::AccessDenied.into())
-    }
 }
 
 async fn run_all(

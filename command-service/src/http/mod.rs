@@ -3,6 +3,7 @@
 mod strict_json;
 mod problem;
 mod headers;
+mod body;
 mod one;
 mod list;
 mod evidence;
@@ -12,7 +13,6 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
     routing::{get, post},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     handle::Handler,
 };
 
+pub use body::object;
 pub use document::paths;
 pub use evidence::{AttemptBody, Attempts, AttemptsQuery, page_of_attempts};
 pub use problem::Problem;
@@ -59,12 +60,7 @@ impl App {
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/commands/{name}", post(one::command))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .merge(
-            Router::new()
-                .route("/commands", post(list::commands))
-                .layer(DefaultBodyLimit::max(MAX_LIST_BODY)),
-        )
+        .route("/commands", post(list::commands))
         .route("/attempts", get(evidence::attempts))
         .route("/processes", get(evidence::processes))
         .route("/me", get(evidence::me))

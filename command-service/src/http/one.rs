@@ -2,8 +2,8 @@
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    body::Body,
+    extract::{Path, Request as HttpRequest, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    App, DEADLINE,
-    headers::{CommandHeaders, bearer, channel, given_id, require_json},
+    App, DEADLINE, MAX_BODY, body,
+    headers::{CommandHeaders, bearer, channel, given_id},
     problem::Problem,
     strict_json,
 };
@@ -132,15 +132,30 @@ pub(crate) fn may_send(caller: &Caller, entry: &Entry) -> Result<(), Problem> {
     if caller.may(entry.scope) { Ok(()) } else { Err(Refusal::AccessDenied.into()) }
 }
 
+/// A caller who may send commands at all; which ones, is asked command by command.
+pub(crate) fn may_write(caller: &Caller) -> Result<(), Problem> {
+    if caller.may(Scope::Write) || caller.may(Scope::Admin) {
+        Ok(())
+    } else {
+        Err(Refusal::AccessDenied.into())
+    }
+}
+
+/// The order of refusals: the token, its scope, the name, the body, the command itself. The body is
+/// not read before the caller is known to be allowed to send it.
 pub(super) async fn command(
     State(app): State<App>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: HttpRequest,
 ) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
     let caller = app.caller(&headers).await?;
-    let entry = app.entry(&name)?;
-    let request = match read(&app, entry, &caller, &headers, body) {
+    let entry = match app.entry(&name) {
+        Ok(entry) => entry,
+        Err(unknown) => return Err(may_write(&caller).err().unwrap_or(unknown)),
+    };
+    let request = match read(&app, entry, &caller, &headers, body).await {
         Ok(request) => request,
         Err(problem) => {
             let refused = app.refused(entry, given_id(&headers), &caller, &problem);
@@ -152,16 +167,15 @@ pub(super) async fn command(
     Ok(answer(accepted))
 }
 
-fn read(
+async fn read(
     app: &App,
     entry: &Entry,
     caller: &Caller,
     headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Request, Problem> {
     may_send(caller, entry)?;
-    require_json(headers)?;
-    let body = body?;
+    let body = body::whole(headers, body, MAX_BODY).await?;
     strict_json::check(&body)?;
     let raw: &RawValue = serde_json::from_slice(&body).map_err(|error| {
         strict_json::JsonError::Syntax { line: error.line(), column: error.column() }

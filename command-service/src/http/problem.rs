@@ -2,7 +2,6 @@
 
 use axum::{
     Json,
-    extract::rejection::BytesRejection,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -138,17 +137,6 @@ impl From<ParseError> for Problem {
     fn from(error: ParseError) -> Self {
         let ParseError { pointer, detail } = error;
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "command.invalid", detail).at(pointer)
-    }
-}
-
-impl From<BytesRejection> for Problem {
-    fn from(rejection: BytesRejection) -> Self {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let detail = "the body is larger than this route takes";
-            Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large", detail)
-        } else {
-            Self::new(StatusCode::BAD_REQUEST, "body.incomplete", "the body did not arrive whole")
-        }
     }
 }
 

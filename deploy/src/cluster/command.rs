@@ -17,7 +17,6 @@ use crate::{
     draw::draw_id,
     exit::Exit,
     health::{self, Health},
-    layers,
     running::{Running, Tasks, listen},
 };
 
@@ -66,7 +65,7 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
         .merge(admin::no_backup_route(app))
         .merge(health::router(health));
     let address = listener.local_addr().map_err(Exit::failed)?;
-    tasks.serve(listener, layers::wrap(router));
+    tasks.serve(listener, router, service);
     let closing = Box::pin(async move { store.shutdown().await });
     let running = Running::new(address, log, tasks, vec![closing]);
     Ok(running.with_token(is_new, secrets.token()))

@@ -30,7 +30,6 @@ use crate::{
     embedded::{READ_CACHE, READ_CONNECTIONS},
     exit::Exit,
     health::{self, Health},
-    layers,
     running::{Running, Tasks, listen},
 };
 
@@ -83,7 +82,7 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
     let router =
         admin::replay_route(app, move || is_active.borrow().clone()).merge(health::router(health));
     let address = listener.local_addr().map_err(Exit::failed)?;
-    tasks.serve(listener, layers::wrap(router));
+    tasks.serve(listener, router, service);
     let closing = Box::pin(async move { store.shutdown().await });
     Ok(Running::new(address, log, tasks, vec![closing]))
 }

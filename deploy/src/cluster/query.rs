@@ -32,7 +32,6 @@ use crate::{
     embedded::READ_CONNECTIONS,
     exit::Exit,
     health::{self, Health},
-    layers,
     running::{Running, Tasks, listen},
 };
 
@@ -67,7 +66,7 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
         .merge(health::router(health));
     let mut tasks = Tasks::new();
     let address = listener.local_addr().map_err(Exit::failed)?;
-    tasks.serve(listener, layers::wrap(router));
+    tasks.serve(listener, router, service);
     let closing = Box::pin(async move {
         shown.close().await;
         store.shutdown().await;

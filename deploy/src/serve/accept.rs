@@ -2,18 +2,25 @@
 //!
 //! `axum::serve` sets no limit on how long headers may take, so the loop is our own.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use axum::Router;
+use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
+
+use super::{connection::Connection, source::Proxies, stream::Stream};
 
 /// How many connections are open at a time; further ones wait in the backlog.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -25,24 +32,36 @@ const MAX_HEADERS: usize = 64 * 1024;
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` says so, then lets running requests finish.
-pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    proxies: Proxies,
+    mut stop: watch::Receiver<bool>,
+) {
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let proxies = Arc::new(proxies);
     while !*stop.borrow() {
         let accepted = tokio::select! {
             accepted = accept(&listener, &connections) => accepted,
             _ = stop.changed() => continue,
         };
         match accepted {
-            Ok((stream, permit)) => {
+            Ok((tcp, peer, permit)) => {
                 // Fails only on a connection that is gone already.
-                stream.set_nodelay(true).ok();
-                let service = TowerToHyperService::new(router.clone());
+                tcp.set_nodelay(true).ok();
+                let unread = Arc::new(AtomicBool::new(false));
+                let stream = Stream::new(tcp, unread.clone());
+                let known =
+                    Arc::new(Connection { peer: peer.ip(), proxies: proxies.clone(), unread });
+                let router = router.clone();
+                let answer =
+                    service_fn(move |request| known.clone().answer(router.clone(), request));
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEADER_TIMEOUT)
                     .max_buf_size(MAX_HEADERS)
-                    .serve_connection(TokioIo::new(stream), service);
+                    .serve_connection(TokioIo::new(stream), answer);
                 let connection = graceful.watch(connection);
                 tokio::spawn(async move {
                     let _permit = permit;
@@ -67,11 +86,11 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections)
         .acquire_owned()
         .await
         .map_err(|_| io::Error::other("the server is closing"))?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, permit))
 }
