@@ -12,7 +12,7 @@ use events::{
     values::{Line, Zone},
 };
 
-use crate::serve::Proxy;
+use crate::serve::{AllowedHost, Proxy};
 
 /// A CRM backend whose records are the sum of their history.
 ///
@@ -98,6 +98,16 @@ impl Service {
 /// Whose requests are let in, and whose word is taken about them.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Front {
+    /// A host that requests may name besides the address served on and loopback: a name, with a port
+    /// where it matters (crm.example.com). May be given several times. Others are answered 421.
+    #[arg(
+        long,
+        global = true,
+        env = "ANNALS_ALLOWED_HOST",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub allowed_host: Vec<AllowedHost>,
     /// A proxy in front, or a network of them (10.0.0.0/8), that tells where requests come from by
     /// `X-Forwarded-For` or `Forwarded`. May be given several times. Without it the peer is the source.
     #[arg(

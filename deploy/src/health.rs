@@ -1,11 +1,14 @@
 //! What operators ask: is it alive, is it ready, how does it fare, what is it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -19,7 +22,7 @@ use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::serve;
+use crate::serve::{self, StaticDocument};
 
 /// How long the log may take to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -164,8 +167,11 @@ async fn version(State(health): State<Health>) -> Json<Value> {
     }))
 }
 
-async fn openapi() -> Json<Value> {
-    Json(document())
+/// It takes a while to make and is the same for everybody.
+async fn openapi(headers: HeaderMap) -> Response {
+    static DOCUMENT: OnceLock<StaticDocument> = OnceLock::new();
+    let make = || StaticDocument::new("application/json", document().to_string());
+    DOCUMENT.get_or_init(make).answer(&headers)
 }
 
 /// The OpenAPI document of both APIs, made from their types.

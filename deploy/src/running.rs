@@ -9,16 +9,25 @@ use std::{
 
 use axum::Router;
 use events::ids::LogId;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+    task::JoinSet,
+};
 
 use crate::{
     config::Service,
     exit::{Code, Exit},
-    serve::{self, Proxies},
+    serve::{self, Hosts, Proxies},
 };
 
 /// How long tasks may take to end.
 const DRAIN: Duration = Duration::from_secs(15);
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 4_096;
+/// How many bytes of an answer the system holds for a caller who does not take them; it doubles it.
+const SEND_BUFFER: u32 = 256 * 1024;
 
 /// Something that is closed after all tasks have ended. It does nothing before.
 pub type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -76,8 +85,9 @@ impl Tasks {
     pub fn serve(&mut self, listener: TcpListener, router: Router, service: &Service) {
         let stopped = self.stopped();
         let proxies = Proxies::new(service.front.trusted_proxy.clone());
+        let hosts = Hosts::new(service.front.allowed_host.clone());
         self.start(async move {
-            serve::serve(listener, serve::wrap(router), proxies, stopped).await;
+            serve::serve(listener, serve::wrap(router, hosts), proxies, stopped).await;
             Ok(())
         });
     }
@@ -99,9 +109,17 @@ pub async fn listen(address: SocketAddr, behind_proxy: bool) -> Result<TcpListen
         return Err(Exit::new(Code::Usage, line));
     }
     serve::metrics::registry();
-    TcpListener::bind(address)
-        .await
+    bind(address)
         .map_err(|error| Exit::new(Code::Usage, format!("cannot listen on {address}: {error}")))
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Running {

@@ -78,8 +78,8 @@ async fn an_answer_arrives_although_its_caller_still_sends() {
 async fn every_error_is_a_problem_whoever_makes_it() {
     let annals = Annals::start().await;
     for (method, path, body, status, code) in [
-        (Method::GET, "/accounts/%ff", "", 400, "request.invalid"),
-        (Method::POST, "/commands/%ff", "{}", 400, "request.invalid"),
+        (Method::GET, "/accounts/%ff", "", 400, "target.malformed"),
+        (Method::POST, "/commands/%ff", "{}", 400, "target.malformed"),
         (Method::PUT, "/accounts", "", 405, "method.not_allowed"),
         (Method::GET, "/commands", "", 405, "method.not_allowed"),
         (Method::GET, "/nowhere", "", 404, "route.unknown"),

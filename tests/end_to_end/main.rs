@@ -20,7 +20,14 @@ mod batches;
 mod evidence;
 // Tokens and scopes.
 mod access;
+// Bodies that are not read, and errors of one form.
 mod bodies;
+// What the wire allows, and whose requests come in.
+mod http;
+// Connections that are slow, idle or deaf.
+mod connections;
+// What is measured.
+mod metrics;
 // What log lines say.
 mod logs;
 // A generated pipeline, with its figures computed apart.

@@ -47,6 +47,18 @@ impl Raw {
         &self.address
     }
 
+    /// Connects to a service, if it lets anybody in.
+    pub async fn try_connect(url: &str) -> Option<Self> {
+        let address = url.trim_start_matches("http://").to_owned();
+        let stream = TcpStream::connect(&address).await.ok()?;
+        Some(Self { stream, address, read: Vec::new() })
+    }
+
+    /// Sends bytes; whether the other side still takes them.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).await.is_ok()
+    }
+
     /// Sends bytes. That the other side has hung up is seen when it is read from.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.ok();
@@ -88,6 +100,48 @@ impl Raw {
         self.try_answer().await.expect("an answer")
     }
 
+    /// The next answer to a `HEAD`: its length is that of the body that is not sent.
+    ///
+    /// # Panics
+    /// When the connection ends before one.
+    pub async fn head_answer(&mut self) -> RawAnswer {
+        while self.read.windows(4).all(|window| window != b"\r\n\r\n") {
+            assert!(self.more().await > 0, "the connection ended");
+        }
+        self.take(false).expect("a whole head")
+    }
+
+    /// The next answer, whose body comes in chunks, as text.
+    ///
+    /// # Panics
+    /// When the connection ends before it is whole.
+    pub async fn chunked_answer(&mut self) -> String {
+        let reading = async {
+            while !self.read.ends_with(b"\r\n0\r\n\r\n") {
+                assert!(self.more().await > 0, "the connection ended");
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("an answer");
+        String::from_utf8(std::mem::take(&mut self.read)).expect("an answer of text")
+    }
+
+    /// Sends the same again and again, and reads nothing, until the other side has had enough: how
+    /// often it was sent.
+    ///
+    /// # Panics
+    /// When it never has.
+    pub async fn send_until_refused(&mut self, bytes: &str) -> usize {
+        let many = bytes.repeat(64);
+        let sending = async {
+            let mut sent = 0;
+            while self.stream.write_all(many.as_bytes()).await.is_ok() {
+                sent += 64;
+            }
+            sent
+        };
+        tokio::time::timeout(PATIENCE, sending).await.expect("the connection ends")
+    }
+
     /// Waits until the other side ends the connection; whether nothing came before.
     ///
     /// # Panics
@@ -105,6 +159,10 @@ impl Raw {
 
     /// Takes an answer that has come whole.
     fn whole(&mut self) -> Option<RawAnswer> {
+        self.take(true)
+    }
+
+    fn take(&mut self, has_body: bool) -> Option<RawAnswer> {
         let end = self.read.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
         let head = std::str::from_utf8(&self.read[..end]).expect("an answer of text").to_owned();
         let mut lines = head.trim_end().split("\r\n");
@@ -120,7 +178,8 @@ impl Raw {
         let status: StatusCode = status.parse().expect("a status");
         let length = headers.get("content-length").map(|value| value.to_str().expect("digits"));
         let length: usize = length.map_or(0, |digits| digits.parse().expect("a length"));
-        let until = end + if status == StatusCode::NOT_MODIFIED { 0 } else { length };
+        let has_body = has_body && status != StatusCode::NOT_MODIFIED;
+        let until = end + if has_body { length } else { 0 };
         let body = self.read.get(end..until)?.to_vec();
         self.read.drain(..until);
         Some(RawAnswer { status, headers, body })

@@ -272,6 +272,7 @@ pub(crate) struct Refused {
 
 /// Tells the log and the metrics of an accepted command. Ids only: names and bodies stay out.
 fn tell(request: &Request, receipt: Receipt, took: std::time::Duration) {
+    metrics::counter!("annals_commands_accepted_total", "command" => request.name).increment(1);
     metrics::histogram!("annals_command_duration_seconds", "command" => request.name)
         .record(took.as_secs_f64());
     tracing::info!(

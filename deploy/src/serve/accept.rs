@@ -1,33 +1,22 @@
-//! The accept loop: bounded connections, bounded waiting, an end that lets requests finish.
+//! The accept loop: whoever connects is let in at once, and whoever is idle or slow gives way.
 //!
-//! `axum::serve` sets no limit on how long headers may take, so the loop is our own.
+//! `axum::serve` bounds neither connections nor how slowly they read and write, so the loop is our own.
 
 use std::{
-    io,
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use axum::Router;
-use hyper::service::service_fn;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
 };
 
-use super::{connection::Connection, source::Proxies, stream::Stream};
+use super::{connection::Connection, guards::Guards, source::Proxies};
 
-/// How many connections are open at a time; further ones wait in the backlog.
-const MAX_CONNECTIONS: usize = 4_096;
-/// How long the headers of a request may take, and how long a connection may idle.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How large the headers of a request may be, in bytes.
-const MAX_HEADERS: usize = 64 * 1024;
 /// How long requests may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -38,59 +27,61 @@ pub async fn serve(
     proxies: Proxies,
     mut stop: watch::Receiver<bool>,
 ) {
-    let graceful = GracefulShutdown::new();
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let proxies = Arc::new(proxies);
+    let door = Door {
+        guards: Guards::of_process(),
+        graceful: GracefulShutdown::new(),
+        proxies: Arc::new(proxies),
+        router,
+        stop: stop.clone(),
+        local: listener.local_addr().ok(),
+    };
+    let patrol = tokio::spawn(door.guards.clone().patrol());
     while !*stop.borrow() {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &connections) => accepted,
+            accepted = listener.accept() => accepted,
             _ = stop.changed() => continue,
         };
         match accepted {
-            Ok((tcp, peer, permit)) => {
-                // Fails only on a connection that is gone already.
-                tcp.set_nodelay(true).ok();
-                let unread = Arc::new(AtomicBool::new(false));
-                let stream = Stream::new(tcp, unread.clone());
-                let known =
-                    Arc::new(Connection { peer: peer.ip(), proxies: proxies.clone(), unread });
-                let router = router.clone();
-                let answer =
-                    service_fn(move |request| known.clone().answer(router.clone(), request));
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIMEOUT)
-                    .max_buf_size(MAX_HEADERS)
-                    .serve_connection(TokioIo::new(stream), answer);
-                let connection = graceful.watch(connection);
-                tokio::spawn(async move {
-                    let _permit = permit;
-                    // A connection that breaks is its caller's affair.
-                    let _ended = connection.await;
-                });
-            }
+            Ok((tcp, peer)) => door.let_in(tcp, peer),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                // Out of file handles, most likely: wait until one is free again.
+                // Out of file handles, most likely: somebody gives theirs up.
+                door.guards.make_room(Instant::now());
                 let _stopped =
                     tokio::time::timeout(Duration::from_millis(50), stop.changed()).await;
             }
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN, door.graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
+    patrol.abort();
 }
 
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections)
-        .acquire_owned()
-        .await
-        .map_err(|_| io::Error::other("the server is closing"))?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
+/// What every connection is served with.
+struct Door {
+    guards: Arc<Guards>,
+    graceful: GracefulShutdown,
+    proxies: Arc<Proxies>,
+    router: Router,
+    stop: watch::Receiver<bool>,
+    /// The address that is listened on.
+    local: Option<SocketAddr>,
+}
+
+impl Door {
+    fn let_in(&self, tcp: TcpStream, peer: SocketAddr) {
+        // Where everybody is at work, not even a probe is answered.
+        let Some(ticket) = self.guards.admit(Instant::now()) else { return };
+        // Which of many addresses it is, only the connection knows.
+        let listened = self.local.filter(|local| !local.ip().is_unspecified());
+        let Some(local) = listened.or_else(|| tcp.local_addr().ok()) else { return };
+        let ticket = Arc::new(ticket);
+        let connection =
+            Connection { peer, local, proxies: self.proxies.clone(), ticket: ticket.clone() };
+        let (router, stop) = (self.router.clone(), self.stop.clone());
+        let task = tokio::spawn(connection.serve(tcp, router, self.graceful.watcher(), stop));
+        ticket.guard.runs_in(task.abort_handle());
+    }
 }

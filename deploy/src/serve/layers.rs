@@ -1,30 +1,32 @@
 //! What every service's routes have around them, whichever role it has.
 
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use axum::{
     Router,
     body::HttpBody,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
-    middleware::Next,
+    middleware::{self, Next},
     response::Response,
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
+    head::Refusal,
+    hosts::Hosts,
     observe::Observed,
     problem::{PROBLEM, of_status, problem},
 };
 
-/// Puts around the routes what all of them need: an answer to a panic, errors of one form, headers,
-/// metrics.
+/// Puts around the routes what all of them need: who is served at all, an answer to a panic, errors of
+/// one form, headers, metrics.
 #[must_use = "routes do nothing until they are served"]
-pub fn wrap(router: Router) -> Router {
+pub fn wrap(router: Router, hosts: Hosts) -> Router {
     router
         .fallback(|| async { of_status(StatusCode::NOT_FOUND) })
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(axum::middleware::from_fn(around))
+        .layer(middleware::from_fn_with_state(Arc::new(hosts), around))
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {
@@ -33,11 +35,29 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 }
 
 /// Around every request.
-async fn around(request: Request, next: Next) -> Response {
+async fn around(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
     let observed = Observed::begin(&request);
-    let mut response = in_one_form(next.run(request).await);
+    // What the connection refused came no further than here; a foreign host comes next.
+    let refusal = request.extensions().get::<Refusal>().copied();
+    let mut response = match refusal.or_else(|| hosts.refuse(&request)) {
+        Some(refusal) => refused(refusal),
+        None => in_one_form(next.run(request).await),
+    };
     private(&mut response);
     observed.end(&response);
+    response
+}
+
+fn refused(refusal: Refusal) -> Response {
+    let Refusal { status, code, detail } = refusal;
+    metrics::counter!("annals_http_refused_total", "code" => code).increment(1);
+    let mut response = problem(status, code, detail);
+    let header = match status {
+        StatusCode::METHOD_NOT_ALLOWED => (header::ALLOW, "GET, HEAD, POST"),
+        StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "1"),
+        _ => return response,
+    };
+    response.headers_mut().insert(header.0, HeaderValue::from_static(header.1));
     response
 }
 

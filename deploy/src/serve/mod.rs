@@ -2,15 +2,23 @@
 
 mod problem;
 mod source;
+mod hosts;
 mod accept;
+mod guards;
+mod guard;
 mod connection;
 mod stream;
+mod head;
 mod request_body;
+mod response_body;
 mod layers;
 mod observe;
+mod document;
 pub mod metrics;
 
 pub use accept::serve;
+pub use document::StaticDocument;
+pub use hosts::{AllowedHost, Hosts};
 pub use layers::wrap;
 pub(crate) use problem::problem;
 pub use source::{Proxies, Proxy, Source};

@@ -8,6 +8,8 @@ use axum::{
     response::Response,
 };
 
+use super::head::Refusal;
+
 /// A request that is being answered. Whatever names it comes from a closed set: a caller who invents
 /// methods or paths makes no new series and writes nothing of its own into the log.
 pub(super) struct Observed {
@@ -21,7 +23,11 @@ impl Observed {
     pub(super) fn begin(request: &Request) -> Self {
         Self {
             begun: Instant::now(),
-            method: known(request.method()),
+            // What stands in for a request that was refused says nothing of it.
+            method: match request.extensions().get::<Refusal>() {
+                Some(_) => "other",
+                None => known(request.method()),
+            },
             route: request.extensions().get::<MatchedPath>().cloned(),
         }
     }

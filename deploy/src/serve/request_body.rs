@@ -1,36 +1,42 @@
-//! The body of a request on its way to whoever reads it, with a limit to how long that may take.
+//! The body of a request on its way to whoever reads it. How slowly it may come is the patrol's to judge.
 
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::Instant,
 };
 
 use axum::body::{Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
 
-/// How long a body may take to arrive.
-const DEADLINE: Duration = Duration::from_secs(60);
+use super::guards::Ticket;
 
 /// A body as it comes.
 pub(super) struct RequestBody {
     incoming: Incoming,
-    /// Whether some of it is still to come.
-    unread: Arc<AtomicBool>,
-    limit: Option<Pin<Box<Sleep>>>,
+    ticket: Arc<Ticket>,
+    /// Whether somebody was seen to wait.
+    is_waited_for: bool,
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, unread: Arc<AtomicBool>) -> Self {
-        unread.store(!incoming.is_end_stream(), Ordering::Relaxed);
-        Self { incoming, unread, limit: None }
+    pub(super) fn new(incoming: Incoming, ticket: Arc<Ticket>) -> Self {
+        ticket.guard.has_unread(!incoming.is_end_stream());
+        Self { incoming, ticket, is_waited_for: false }
+    }
+
+    fn ends(&mut self) {
+        self.ticket.guard.has_unread(false);
+        self.is_no_longer_waited_for();
+    }
+
+    fn is_no_longer_waited_for(&mut self) {
+        if std::mem::take(&mut self.is_waited_for) {
+            self.ticket.guard.body_ends();
+        }
     }
 }
 
@@ -43,17 +49,21 @@ impl HttpBody for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        match polled {
-            Poll::Ready(None) => self.unread.store(false, Ordering::Relaxed),
-            Poll::Ready(Some(_)) => {
+        match &polled {
+            Poll::Ready(None) => self.ends(),
+            Poll::Ready(Some(frame)) => {
                 if self.incoming.is_end_stream() {
-                    self.unread.store(false, Ordering::Relaxed);
+                    self.ends();
+                } else if self.is_waited_for {
+                    let data = frame.as_ref().ok().and_then(|frame| frame.data_ref());
+                    self.ticket.guard.body_passes(data.map_or(0, Bytes::len), Instant::now());
                 }
             }
             Poll::Pending => {
-                #[expect(clippy::disallowed_methods, reason = "a limit, not a wait")]
-                let limit = self.limit.get_or_insert_with(|| Box::pin(sleep(DEADLINE)));
-                if limit.as_mut().poll(cx).is_ready() {
+                self.is_waited_for = true;
+                self.ticket.guard.body.register(cx.waker());
+                if !self.ticket.guard.waits_for_body(Instant::now()) {
+                    // Whoever reads tells by the kind what is to be answered.
                     return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
                 }
             }
@@ -67,5 +77,11 @@ impl HttpBody for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.is_no_longer_waited_for();
     }
 }

@@ -1,55 +1,249 @@
-//! A connection's bytes, and its end: what a caller still sends does not destroy what it was answered.
+//! A connection's bytes: heads are let through whole and checked, what is slow is noted, and what a caller
+//! still sends at the end does not destroy what it was answered.
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::Instant,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Sleep, sleep},
 };
 
-/// How long a connection that is over is read on.
-const LINGER: Duration = Duration::from_secs(2);
-/// How much of it is read at once.
-const AT_ONCE: usize = 16 * 1024;
+use super::{
+    guard::Verdict,
+    guards::Ticket,
+    head::{BUSY, Framing, Refusal, Scan, TOO_SLOW, check},
+};
+
+/// How much is read at once where a head is looked for.
+const AT_ONCE: usize = 8 * 1024;
+/// How much of an unfinished head takes no room that all share.
+const FREE: usize = 2 * 1024;
+/// Stands in for a head that was refused, so that the answer takes its turn behind those before it.
+const REFUSED: &[u8] = b"GET /refused HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n";
+
+/// What comes next on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Head,
+    Body(u64),
+    /// Chunks, or nothing that counts: the connection ends with this request.
+    Rest,
+    /// Nothing is read any longer.
+    Refused,
+}
 
 /// The stream of a connection.
 pub(super) struct Stream {
     tcp: TcpStream,
-    /// Whether a body was left unread. A socket that is closed with unread bytes is reset, and the
-    /// answer may be lost with it.
-    unread: Arc<AtomicBool>,
-    lingering: Option<Pin<Box<Sleep>>>,
+    ticket: Arc<Ticket>,
+    phase: Phase,
+    /// What was read, and how much of it was let through and handed on.
+    read: Vec<u8>,
+    handed: usize,
+    through: usize,
+    scan: Scan,
+    /// Whether it was said that a head has begun.
+    has_begun: bool,
+    /// How much shared room an unfinished head takes.
+    held: usize,
+    is_stalled: bool,
+    is_over: bool,
 }
 
 impl Stream {
-    pub(super) const fn new(tcp: TcpStream, unread: Arc<AtomicBool>) -> Self {
-        Self { tcp, unread, lingering: None }
+    pub(super) fn new(tcp: TcpStream, ticket: Arc<Ticket>) -> Self {
+        Self {
+            tcp,
+            ticket,
+            phase: Phase::Head,
+            read: Vec::new(),
+            handed: 0,
+            through: 0,
+            scan: Scan::default(),
+            has_begun: false,
+            held: 0,
+            is_stalled: false,
+            is_over: false,
+        }
     }
 
-    /// Reads and forgets until the caller ends the connection, or for long enough.
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        #[expect(clippy::disallowed_methods, reason = "a limit, not a wait for something to be so")]
-        let limit = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-        if limit.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        let mut forgotten = [const { std::mem::MaybeUninit::uninit() }; AT_ONCE];
+    /// Waits for the first head, before anything is set up to answer it; whether one came.
+    pub(super) async fn first_head(&mut self) -> bool {
+        std::future::poll_fn(|cx| self.poll_head(cx)).await.unwrap_or(false)
+    }
+
+    /// Reads until a whole head was let through, or refused; false at the end of the connection.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         loop {
-            let mut buffer = ReadBuf::uninit(&mut forgotten);
+            if self.through > self.handed {
+                return Poll::Ready(Ok(true));
+            }
+            if self.phase != Phase::Head {
+                return Poll::Ready(Ok(false));
+            }
+            match self.scan.find(&self.read[self.through..]) {
+                Ok(Some(length)) => self.let_through(length),
+                Ok(None) if self.is_too_slow() => self.refuse(TOO_SLOW),
+                Ok(None) if !self.has_room() => self.refuse(BUSY),
+                Ok(None) => {
+                    if ready!(self.poll_more(cx))? == 0 {
+                        return Poll::Ready(Ok(false));
+                    }
+                }
+                Err(refusal) => self.refuse(refusal),
+            }
+        }
+    }
+
+    /// Reads once for a head.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut bytes = [MaybeUninit::uninit(); AT_ONCE];
+        let mut buffer = ReadBuf::uninit(&mut bytes);
+        let polled = Pin::new(&mut self.tcp).poll_read(cx, &mut buffer);
+        if polled.is_pending() {
+            if self.is_amid_head() {
+                self.ticket.guard.head.register(cx.waker());
+                // It may have been said before there was anybody to wake.
+                if self.is_too_slow() {
+                    cx.waker().wake_by_ref();
+                }
+            }
+            return Poll::Pending;
+        }
+        ready!(polled)?;
+        let new = buffer.filled();
+        // Little more than it needs: there may be thousands of unfinished heads.
+        self.read.reserve_exact(new.len().max(self.read.len() / 8));
+        self.read.extend_from_slice(new);
+        Poll::Ready(Ok(new.len()))
+    }
+
+    const fn is_amid_head(&self) -> bool {
+        self.read.len() > self.through
+    }
+
+    /// Whether a part of a head has waited for the rest long enough.
+    fn is_too_slow(&mut self) -> bool {
+        if !self.is_amid_head() {
+            return false;
+        }
+        if !self.has_begun {
+            self.has_begun = true;
+            self.ticket.guard.head_begins(Instant::now());
+        }
+        self.ticket.guard.verdict() == Verdict::HeadTooSlow
+    }
+
+    /// Whether what has come of a head may stay in memory.
+    fn has_room(&mut self) -> bool {
+        let wanted = (self.read.len() - self.through).saturating_sub(FREE);
+        if wanted <= self.held {
+            return true;
+        }
+        let has_room = self.ticket.guards().hold(wanted - self.held);
+        if has_room {
+            self.held = wanted;
+        }
+        has_room
+    }
+
+    fn give_room_back(&mut self) {
+        self.ticket.guards().release(std::mem::take(&mut self.held));
+    }
+
+    /// Lets a head through if it is one, and what is there of its body.
+    fn let_through(&mut self, length: usize) {
+        let end = self.through + length;
+        match check(&self.read[self.through..end]) {
+            Ok(framing) => {
+                self.phase = match framing {
+                    Framing::Length(0) => Phase::Head,
+                    Framing::Length(length) => Phase::Body(length),
+                    Framing::Chunked => Phase::Rest,
+                };
+                self.through = end;
+                (self.scan, self.has_begun) = (Scan::default(), false);
+                self.give_room_back();
+                self.ticket.guard.request_begins(None);
+                self.let_body_through();
+            }
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    fn let_body_through(&mut self) {
+        let there = self.read.len() - self.through;
+        match self.phase {
+            Phase::Body(left) => {
+                let now = there.min(usize::try_from(left).unwrap_or(usize::MAX));
+                self.through += now;
+                self.body_passed(now);
+            }
+            Phase::Rest => self.through += there,
+            Phase::Head | Phase::Refused => {}
+        }
+    }
+
+    const fn body_passed(&mut self, bytes: usize) {
+        if let Phase::Body(left) = self.phase {
+            let left = left.saturating_sub(bytes as u64);
+            self.phase = if left == 0 { Phase::Head } else { Phase::Body(left) };
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.give_room_back();
+        self.read.truncate(self.through);
+        self.read.extend_from_slice(REFUSED);
+        self.through = self.read.len();
+        self.phase = Phase::Refused;
+        self.ticket.guard.request_begins(Some(refusal));
+    }
+
+    /// Hands on what was let through.
+    fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = buffer.remaining().min(self.through - self.handed);
+        buffer.put_slice(&self.read[self.handed..self.handed + length]);
+        self.handed += length;
+        if self.handed == self.read.len() {
+            // A connection that idles keeps no memory.
+            self.read = Vec::new();
+            (self.handed, self.through) = (0, 0);
+        } else if self.handed == self.through {
+            self.read.drain(..self.handed);
+            (self.handed, self.through) = (0, 0);
+        }
+    }
+
+    /// Reads and forgets until the caller ends the connection; the patrol sets the limit.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [MaybeUninit::uninit(); AT_ONCE];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut bytes);
             ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buffer))?;
             if buffer.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
+        }
+    }
+
+    /// Notes how much of what was offered was taken.
+    fn note(&mut self, offered: usize, polled: &Poll<io::Result<usize>>) {
+        let taken = match polled {
+            Poll::Ready(Ok(taken)) => *taken,
+            Poll::Ready(Err(_)) => return,
+            Poll::Pending => 0,
+        };
+        if taken < offered || self.is_stalled {
+            self.is_stalled = true;
+            self.ticket.guard.write_stalls(taken, Instant::now());
         }
     }
 }
@@ -60,7 +254,29 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+        if self.through == self.handed && self.phase == Phase::Head && !ready!(self.poll_head(cx))?
+        {
+            return Poll::Ready(Ok(()));
+        }
+        if self.through > self.handed {
+            self.hand_on(buffer);
+            return Poll::Ready(Ok(()));
+        }
+        match self.phase {
+            // The answer to what was refused wakes the connection.
+            Phase::Head | Phase::Refused => Poll::Pending,
+            Phase::Rest => Pin::new(&mut self.tcp).poll_read(cx, buffer),
+            Phase::Body(left) => {
+                // Not a byte of what comes after it: that is a head, which is checked first.
+                let length = buffer.remaining().min(usize::try_from(left).unwrap_or(usize::MAX));
+                let mut part = ReadBuf::new(buffer.initialize_unfilled_to(length));
+                ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut part))?;
+                let length = part.filled().len();
+                buffer.advance(length);
+                self.body_passed(length);
+                Poll::Ready(Ok(()))
+            }
+        }
     }
 }
 
@@ -70,7 +286,9 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        self.note(bytes.len(), &polled);
+        polled
     }
 
     fn poll_write_vectored(
@@ -78,21 +296,45 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.tcp).poll_write_vectored(cx, slices);
+        self.note(slices.iter().map(|slice| slice.len()).sum(), &polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {
         self.tcp.is_write_vectored()
     }
 
+    /// All that was to be written was taken.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_stalled {
+            self.is_stalled = false;
+            self.ticket.guard.write_ends();
+        }
         Pin::new(&mut self.tcp).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lingering.is_none() {
+        if !self.is_over {
             ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
+            self.is_over = true;
+            self.ticket.guard.lingers(Instant::now());
         }
-        if self.unread.load(Ordering::Relaxed) { self.poll_linger(cx) } else { Poll::Ready(Ok(())) }
+        // A socket that is closed with unread bytes is reset, and the answer may be lost with it.
+        if self.phase == Phase::Head { Poll::Ready(Ok(())) } else { self.poll_linger(cx) }
     }
 }
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.give_room_back();
+        if self.ticket.guard.verdict() == Verdict::Cut {
+            // What the caller does not take is not kept for it by the system either.
+            self.tcp.set_zero_linger().ok();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
