@@ -7,6 +7,8 @@
 mod load;
 // Reads the whole log from outside and holds it against what was acknowledged.
 mod history;
+// Callers who are slow, deaf, many, inventive or strangers.
+mod hostile;
 // The process is killed at random moments.
 mod killed;
 // The bus loses, repeats, reorders, delays, forges and forgets.
