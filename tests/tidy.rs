@@ -159,6 +159,28 @@ fn every_wire_name_has_a_golden_example_of_every_version_and_no_example_is_orpha
     }
 }
 
+/// What a metric means stands beside its name in `/metrics`.
+#[test]
+fn every_metric_is_described() {
+    let table = read("deploy/src/serve/metrics.rs");
+    let mut found = 0;
+    for (name, _) in MAY_DEPEND_ON.iter().filter(|(name, _)| *name != "tests") {
+        for path in rust_files(&root().join(name).join("src")) {
+            let text = text_of(&path);
+            for call in ["metrics::counter!(", "metrics::gauge!(", "metrics::histogram!("] {
+                for rest in text.split(call).skip(1) {
+                    let metric = rest.trim_start().split('"').nth(1).unwrap_or_default();
+                    found += 1;
+                    let is_described = table.contains(&format!("(\"{metric}\""))
+                        || table.contains(&format!("(\n        \"{metric}\""));
+                    assert!(is_described, "{}: describe `{metric}`", shown(&path));
+                }
+            }
+        }
+    }
+    assert!(found > 10, "the metrics were not found");
+}
+
 #[test]
 fn nothing_names_the_machine_it_was_written_on() {
     // Each is put together here, so that this file does not contain what it forbids.

@@ -10,7 +10,7 @@ const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// What counts up.
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 11] = [
     ("annals_append_conflicts_total", "Appends that another one on the same stream came before."),
     ("annals_bus_skipped_total", "Messages on the bus that were passed over, by reason."),
     (
@@ -25,6 +25,7 @@ const COUNTERS: [(&str, &str); 10] = [
         "Connections that the server ended, by what lasted too long.",
     ),
     ("annals_http_refused_total", "Requests that were refused before a route saw them, by code."),
+    ("annals_log_damage_total", "Reads of the log that met damage."),
     ("annals_projection_events_total", "Events that were folded into the read models."),
     (
         "annals_reactions_refused_total",
@@ -32,9 +33,10 @@ const COUNTERS: [(&str, &str); 10] = [
     ),
 ];
 /// What goes up and down.
-const GAUGES: [(&str, &str); 7] = [
+const GAUGES: [(&str, &str); 8] = [
     ("annals_bus_connected", "Whether the bus carries: 1 or 0."),
     ("annals_http_connections", "Connections that are open."),
+    ("annals_log_damaged_places", "Places of the log that are known to be damaged."),
     ("annals_projection_lag_events", "Events that the read models are behind."),
     ("annals_projection_position", "The position that the read models are at."),
     ("annals_projection_stopped", "Whether the read models stopped at an event: 1 or 0."),
