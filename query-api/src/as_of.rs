@@ -1,7 +1,7 @@
 //! The moment a question is about: `as_of` and `sense`.
 
 use events::{Instant, Position, store::EventFeed, values::Day};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::http::problem::Problem;
@@ -49,14 +49,11 @@ impl AsOf {
         if let Ok(day) = Day::parse(text) {
             return Ok(Self::Day(day));
         }
-        // A leap second names an instant that does not exist in the log's time.
-        match text.parse::<Timestamp>() {
-            Ok(timestamp) if text.get(17..19) != Some("60") => Ok(Self::Instant(timestamp.into())),
-            Ok(_) | Err(_) => Err(Problem::bad(
-                "as_of.invalid",
-                "`as_of` is a position, an instant of RFC 3339 or a day of the form YYYY-MM-DD",
-            )),
-        }
+        Instant::parse(text).map(Self::Instant).map_err(|_| {
+            let detail = "`as_of` is a position, an instant of RFC 3339 or a day of the form \
+                          YYYY-MM-DD, between 1900 and 2199";
+            Problem::bad("as_of.invalid", detail)
+        })
     }
 }
 

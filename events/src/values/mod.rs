@@ -3,6 +3,7 @@
 mod calendar;
 mod change;
 mod email;
+mod instant;
 mod near;
 mod text;
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::Instant;
 
 /// Parsing what a value prints gives the value again: else an event could not be read any more.
 fn json_round_trip<T>(value: &T) -> T
@@ -295,6 +296,49 @@ fn messages_never_repeat_what_was_sent() {
     }
 }
 
+#[test]
+fn an_instant_is_of_rfc_3339_in_the_years_that_days_have() {
+    for (text, seen) in [
+        ("2026-11-27T19:50:00Z", "2026-11-27T19:50:00Z"),
+        ("2026-11-27t19:50:00.5z", "2026-11-27T19:50:00.5Z"),
+        ("2026-11-27T16:50:00.1234567-03:00", "2026-11-27T19:50:00.123456Z"),
+        ("1900-01-01T00:00:00Z", "1900-01-01T00:00:00Z"),
+        ("2199-12-31T23:59:59.999999Z", "2199-12-31T23:59:59.999999Z"),
+        ("2026-11-27T19:50:00+23:59", "2026-11-26T19:51:00Z"),
+    ] {
+        let instant = Instant::parse(text).map(|instant| instant.to_string());
+        assert_eq!(instant, Ok(seen.to_owned()), "{text}");
+    }
+    for text in [
+        "",
+        "2026-11-27",
+        "2026-11-27T19:50:00",
+        "2026-11-27T19:50Z",
+        "2026-11-27 19:50:00Z",
+        "20250101T100000Z",
+        "2026-11-27T19:50:00.Z",
+        "2026-11-27T19:50:00+25:00",
+        "2026-11-27T19:50:00+03:60",
+        "2026-11-27T19:50:00+0300",
+        "2026-11-27T19:50:00+03",
+        "2026-11-27T19:50:00Z[UTC]",
+        "2026-11-27T23:59:60Z",
+        "2026-11-27T24:00:00Z",
+        "2026-02-30T00:00:00Z",
+        "2026-11-27T19:50:00Z ",
+        "0226-11-27T19:50:00Z",
+        "0000-01-01T00:00:00Z",
+        "-009999-01-01T00:00:00Z",
+        "1899-12-31T23:59:59.999999Z",
+        "2200-01-01T00:00:00Z",
+        "2199-12-31T23:59:59-03:00",
+        "2026\u{2010}11-27T19:50:00Z",
+    ] {
+        let refused = Instant::parse(text).unwrap_err().to_string();
+        assert!(refused.contains("between 1900 and 2199"), "{text}: {refused}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_line_that_was_let_in_is_let_in_again(text in any::<String>()) {
@@ -336,6 +380,7 @@ proptest! {
     #[test]
     fn no_text_makes_a_day_or_a_zone_panic(text in any::<String>()) {
         let _day = Day::parse(&text).is_ok();
+        let _instant = Instant::parse(&text).is_ok();
         let _zone = Zone::new(text).is_ok();
     }
 }

@@ -188,7 +188,11 @@ fn text(name: &str, description: &str) -> Value {
 fn time(both_senses: bool) -> Vec<Value> {
     let mut parameters = vec![
         text("at_least", "Wait until the answer holds at this position or a later one."),
-        text("as_of", "A position, an instant, or a day: its end in the organisation's zone."),
+        text(
+            "as_of",
+            "A position, an instant of RFC 3339, or a day: its end in the organisation's zone. \
+             Between 1900 and 2199.",
+        ),
     ];
     let senses: &[&str] = if both_senses { &["recorded", "effective"] } else { &["recorded"] };
     let schema = json!({ "type": "string", "enum": senses });

@@ -2,7 +2,6 @@
 
 use axum::{extract::Query, http::Uri};
 use events::{Instant, money::Currency, values::Day};
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -124,10 +123,9 @@ pub(crate) fn parse_text(name: &str, text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
-/// An instant of RFC 3339, or the beginning of a day in UTC's stead is not guessed: days are refused.
+/// An instant of RFC 3339 from 1900 to 2199. The beginning of a day is not guessed: days are refused.
 pub(crate) fn parse_instant(name: &str, text: &str) -> Result<Instant, Problem> {
-    let instant = text.parse::<Timestamp>().map(Instant::from);
-    instant.map_err(|_| Problem::parameter(name, "is no instant of RFC 3339"))
+    Instant::parse(text).map_err(|error| Problem::parameter(name, error.to_string()))
 }
 
 /// The pattern of texts that contain `text`: the caller's own wildcards are ordinary letters.
