@@ -2,6 +2,8 @@
 //!
 //! A statement is the same text for both. Numbers are `bigint` everywhere: a sum must be cast.
 
+use std::time::{Duration, Instant};
+
 use events::postgres::Session;
 use projection_service::{read_side::Pool, table::Value};
 use sqlx::{
@@ -13,6 +15,12 @@ use sqlx::{
     sqlite::SqliteRow,
 };
 use uuid::Uuid;
+
+/// How long a question may read, as a whole on SQLite: its WAL cannot begin again meanwhile. On
+/// PostgreSQL each statement has a deadline of its own.
+const LONGEST: Duration = Duration::from_secs(5);
+/// After how many steps of a statement the clock is looked at: some milliseconds' work.
+const STEPS: i32 = 100_000;
 
 /// How a question's transaction begins: all of it sees one moment.
 const READING: &str = "begin isolation level repeatable read read only";
@@ -32,8 +40,18 @@ pub(crate) enum Snapshot {
 impl Snapshot {
     /// Begins a transaction. The moment it shows is the moment of its first question.
     pub(crate) async fn begin(pool: &Pool) -> Result<Self, DatabaseError> {
+        Self::begin_for(pool, LONGEST).await
+    }
+
+    async fn begin_for(pool: &Pool, longest: Duration) -> Result<Self, DatabaseError> {
         Ok(match pool {
-            Pool::Sqlite(pool) => Self::Sqlite(pool.begin().await?),
+            Pool::Sqlite(pool) => {
+                let mut transaction = pool.begin().await?;
+                let end = Instant::now() + longest;
+                let is_in_time = move || Instant::now() < end;
+                transaction.lock_handle().await?.set_progress_handler(STEPS, is_in_time);
+                Self::Sqlite(transaction)
+            }
             Pool::Postgres(database) => Self::Postgres(Session::begin(database, READING).await?),
         })
     }

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use super::Snapshot;
 use crate::{
-    places::{TestPlace, on_both, on_postgres},
+    places::{TestPlace, on_both, on_postgres, on_sqlite},
     testing::{World, account, brl, contact, opportunity, token},
 };
 
@@ -145,6 +145,21 @@ async fn hang_up_after(polls: u32, question: impl Future) {
 }
 
 #[test]
+fn a_question_that_reads_for_too_long_is_cut_off() {
+    on_sqlite(async |place| {
+        let world = World::on(place).await;
+        let pool = world.read_side.live().pool;
+        let without_end = "with recursive c(n) as (select 1 union all select n + 1 from c) \
+                           select max(n) from c";
+        let mut long = Snapshot::begin_for(&pool, Duration::from_millis(50)).await.unwrap();
+        assert!(long.rows(without_end, &[]).await.is_err());
+        drop(long);
+        // The connection is as good as any.
+        assert_eq!(world.get("/accounts").await.status, 200);
+    });
+}
+
+#[test]
 fn a_caller_who_hangs_up_leaves_no_transaction_behind() {
     on_postgres("a_caller_who_hangs_up", async |place| {
         let world = World::on(place).await;
@@ -160,7 +175,7 @@ async fn hang_up(world: &World) {
         let path = format!("/accounts?at_least={head}");
         let request =
             Request::get(path).header("authorization", format!("Bearer {}", token("ana")));
-        let question = world.router.clone().oneshot(request.body(Body::empty()).unwrap());
+        let question = world.asker().0.oneshot(request.body(Body::empty()).unwrap());
         hang_up_after(polls, question).await;
     }
     assert_eq!(world.get("/accounts").await.status, 200);

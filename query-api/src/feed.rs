@@ -23,6 +23,7 @@ use crate::{
     http::{
         App,
         answer::{self, Answered},
+        frame::Frame,
         moment::{Ask, Senses},
         params::Params,
         problem::Problem,
@@ -143,9 +144,10 @@ impl Wanted {
 
 /// `GET /events`: from any position, in order, without holes.
 ///
-/// The header `Annals-Position` names the position the answer goes up to at most.
+/// The header `Annals-Position` names the position the answer goes up to at most. Nothing of the read
+/// models is held while it waits, or while the answer is written: the log is read by position.
 pub(crate) async fn feed(State(app): State<App>, ask: Ask) -> Answered {
-    let (mut moment, mut params) = app.open(&ask, Scope::Audit, Senses::Recorded).await?;
+    let (mut frame, mut params) = opened(&app, &ask).await?;
     let wanted = Wanted::take(&mut params)?;
     let wait = params.parsed("wait", |text| match text {
         "true" => Ok(true),
@@ -153,23 +155,30 @@ pub(crate) async fn feed(State(app): State<App>, ask: Ask) -> Answered {
         _ => Err(Problem::parameter("wait", "is `true` or `false`")),
     })?;
     params.finish()?;
-    let mut until = moment.position;
-    if moment.is_present {
-        until = app.feed.feed_head().await?.position;
+    let mut until = frame.position;
+    if frame.is_present {
+        until = match frame.head {
+            Some(head) => head,
+            None => app.feed.feed_head().await?.position,
+        };
         if wanted.after > until {
             let detail = "the log of this installation has no such position";
             return Err(Problem::bad("after.unknown", detail));
         }
         if wanted.after == until && wait == Some(true) {
             // Nothing in time is an empty answer.
-            let waited = tokio::time::timeout(PATIENCE, app.feed.wait(wanted.after)).await;
+            let wait = tokio::time::timeout(PATIENCE, app.feed.wait(wanted.after));
+            let waited = ask.turn.while_waiting(wait).await;
             if waited.is_ok() {
                 until = app.feed.feed_head().await?.position;
+                // What came may be the end of the very token that waited for it.
+                app.allow_in(&ask.turn, &ask.headers, Scope::Audit).await?;
             }
         }
     }
-    moment.position = until;
-    let (feed, log) = (app.feed.clone(), moment.log);
+    frame.position = until;
+    frame.head = frame.head.max(Some(until));
+    let (feed, log) = (app.feed.clone(), frame.log);
     let lines = stream::unfold(Some(wanted), move |state| {
         let feed = feed.clone();
         async move { batch(&*feed, log, state?, until).await }
@@ -177,8 +186,19 @@ pub(crate) async fn feed(State(app): State<App>, ask: Ask) -> Answered {
     let mut response = Response::new(Body::from_stream(lines));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    answer::stamp(headers, &moment);
+    answer::stamp(headers, &frame);
     Ok(response.into_response())
+}
+
+/// Asks who wants to know, and when. In a task of its own: a caller who hangs up then leaves no
+/// transaction in the middle of a statement; one who hangs up later leaves nothing at all.
+async fn opened(app: &App, ask: &Ask) -> Result<(Frame, Params), Problem> {
+    let (app, ask) = (app.clone(), ask.clone());
+    let opening = tokio::spawn(async move {
+        let (moment, params) = app.open(&ask, Scope::Audit, Senses::Recorded).await?;
+        Ok((moment.release(), params))
+    });
+    opening.await.unwrap_or_else(|cause| Err(Problem::damaged(cause)))
 }
 
 type Lines = Result<Bytes, FeedBroke>;

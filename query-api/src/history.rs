@@ -65,17 +65,19 @@ pub(crate) async fn history(
     ask: Ask,
     category: Category,
 ) -> Answered {
-    let (mut moment, mut params) = app.open(&ask, Scope::Audit, Senses::Recorded).await?;
+    let (moment, mut params) = app.open(&ask, Scope::Audit, Senses::Recorded).await?;
+    // The rest is read from the log.
+    let mut frame = moment.release();
     let limit = params.limit()?;
     params.finish()?;
     let stream = StreamName { category, id: known_id(&id)? };
-    let after = moment
+    let after = frame
         .begins_after(|key| matches!(key, [Key::Int(_)]))?
         .and_then(|key| key.first().and_then(Key::int));
     let after = Version(after.and_then(|version| u64::try_from(version).ok()).unwrap_or(0));
     let read = app.streams.read_stream(stream, after, limit + 1).await?;
     let mut events: Vec<_> =
-        read.into_iter().filter(|event| event.position <= moment.position).collect();
+        read.into_iter().filter(|event| event.position <= frame.position).collect();
     if events.is_empty() && after == Version::NONE {
         return Err(Problem::not_found());
     }
@@ -86,9 +88,9 @@ pub(crate) async fn history(
     let items = shown.collect::<Result<Vec<_>, _>>()?;
     let last = items.last().filter(|_| has_more);
     let next =
-        last.map(|last| moment.cursor(vec![Position(last.version.0).sql().into()])).transpose()?;
-    let page = Page { items, next, position: moment.position.to_string() };
-    answer::json(&moment, &page)
+        last.map(|last| frame.cursor(vec![Position(last.version.0).sql().into()])).transpose()?;
+    let page = Page { items, next, position: frame.position.to_string() };
+    answer::json(&frame, &page)
 }
 
 fn show(recorded: &Arc<Recorded>, payload: &mut Payload) -> Result<Happened, Problem> {

@@ -20,8 +20,18 @@ mod places;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod journey_tests;
+#[cfg(test)]
+mod freshness_tests;
 #[cfg(test)]
 mod statement_tests;
 
-pub use http::{App, document::paths, problem::Problem, routes::router};
+pub use http::{
+    App,
+    document::paths,
+    problem::Problem,
+    routes::router,
+    turn::{Place, Turn},
+};

@@ -16,7 +16,8 @@ use crate::{
     http::{
         App,
         answer::{self, Answered, Page},
-        moment::{Ask, Moment, Senses},
+        frame::Frame,
+        moment::{Ask, Senses},
         problem::Problem,
     },
     list::List,
@@ -73,9 +74,10 @@ pub(crate) async fn record<R: Record>(
     let id = known_id(&id)?;
     if moment.sense == Sense::Effective {
         let stream = StreamName { category: R::CATEGORY, id };
-        let record: R =
-            as_effective(&app, &moment, stream).await?.ok_or_else(Problem::not_found)?;
-        return answer::document(&moment, &serde_json::to_string(&record)?, None);
+        // It is read from the log.
+        let frame = moment.release();
+        let record: R = as_effective(&app, &frame, stream).await?.ok_or_else(Problem::not_found)?;
+        return answer::document(&frame, &serde_json::to_string(&record)?, None);
     }
     let binds = [Value::Id(id), Value::Int(moment.position.sql())];
     let row = moment.row(&one(R::TABLE), &binds).await?.ok_or_else(Problem::not_found)?;
@@ -117,20 +119,20 @@ pub(crate) async fn opened(app: &App, events: &[Arc<Recorded>]) -> Result<Vec<Pa
 /// The record as its events say it was, in the order of business time.
 async fn as_effective<R: Record>(
     app: &App,
-    moment: &Moment,
+    frame: &Frame,
     stream: StreamName,
 ) -> Result<Option<R>, Problem> {
-    let events = stream_until(app, stream, moment.position).await?;
+    let events = stream_until(app, stream, frame.position).await?;
     let payloads = opened(app, &events).await?;
     let facts: Vec<_> = events
         .iter()
         .zip(&payloads)
-        .map(|(recorded, payload)| Fact { recorded, payload, zone: &moment.zone })
+        .map(|(recorded, payload)| Fact { recorded, payload, zone: &frame.zone })
         .collect();
     // What is dated before the record began counts from its beginning.
     let Some(begin) = facts.first().map(Fact::effective_at) else { return Ok(None) };
     Ok(business_order(&facts)
         .iter()
-        .filter(|fact| fact.effective_at().max(begin) <= moment.instant)
+        .filter(|fact| fact.effective_at().max(begin) <= frame.instant)
         .fold(None, |record, fact| R::fold(record, fact)))
 }

@@ -12,7 +12,8 @@ use axum::{
 };
 use bytes::Bytes;
 use events::{
-    Actor, ActorKind, Cause, Channel, CrmEvent, Instant, NewEvent, Payload, Position, Version,
+    Actor, ActorKind, Cause, Channel, CrmEvent, EventType, Instant, NewEvent, Payload, Position,
+    Version,
     access::{
         OrganizationEvent, OrganizationFounded, Scope, TokenEvent, TokenIssued, UserAdded,
         UserDisabled, UserEvent,
@@ -33,13 +34,14 @@ use events::{
     values::{Day, Line, Zone},
 };
 use http_body_util::BodyExt;
-use projection_service::{follow::Log, read_side::ReadSide};
+use projection_service::{follow::Log, read_side::ReadSide, read_view::ReadView};
 use serde_json::Value;
 use tower::ServiceExt;
 
 pub(crate) use crate::places::on_both;
 use crate::{
     App,
+    gate::Gate,
     places::{Projecting, TestPlace},
     router,
     sales::checkpoints::Checkpoints,
@@ -104,11 +106,35 @@ impl Answer {
     }
 }
 
+/// Asks over HTTP.
+#[derive(Clone)]
+pub(crate) struct Asker(pub(crate) Router);
+
+impl Asker {
+    /// Asks as somebody with a token.
+    pub(crate) async fn ask(&self, token: &str, path: &str) -> Answer {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.0.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+}
+
 pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) read_side: ReadSide,
-    pub(crate) router: Router,
+    pub(crate) view: ReadView,
+    /// The log as whoever makes the rows sees it.
+    pub(crate) gate: Arc<Gate>,
+    /// The log as whoever answers sees it.
+    pub(crate) front: Arc<Gate>,
     pub(crate) checkpoints: Checkpoints,
+    asker: Asker,
     keys: Arc<MemoryKeys>,
     keyring: Keyring,
     now: Arc<AtomicI64>,
@@ -129,20 +155,24 @@ impl World {
         let keys = Arc::new(MemoryKeys::new());
         let keyring = Keyring::new(keys.clone(), log);
         let unsealer = keyring.unsealer().clone();
-        let log = Log { feed: store.clone(), bus: None, unsealer: unsealer.clone(), log_id: log };
+        let (gate, front) = (Gate::before(store.clone()), Gate::before(store.clone()));
+        let log = Log { feed: gate.clone(), bus: None, unsealer: unsealer.clone(), log_id: log };
         let projecting = place.project(log).await;
         let (read_side, view) = (projecting.read_side.clone(), projecting.view.clone());
-        let mut app = App::new(view, store.clone(), store.clone(), unsealer, clock);
+        let mut app = App::new(view.clone(), front.clone(), store.clone(), unsealer, clock);
         // Small blocks, so that small logs have some.
         app.checkpoints = Checkpoints::of_blocks(8);
         let checkpoints = app.checkpoints.clone();
-        let router = router(app);
+        let asker = Asker(router(app));
         let commands = AtomicU64::new(0);
         let world = Self {
             store,
             read_side,
-            router,
+            view,
+            gate,
+            front,
             checkpoints,
+            asker,
             keys,
             keyring,
             now,
@@ -295,14 +325,33 @@ impl World {
     ) -> Position {
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let command_id = CommandId(derived(&format!("command {number}")));
-        let actor = Actor { kind: ActorKind::User, id: user("ana").0 };
         let event_type = event.event_type();
         let mut payload = Payload::from(event);
         let event_id = command_id.event(0);
         self.keyring.seal(&mut payload, event_id, key).await.unwrap();
         let payload = payload.encode().unwrap();
+        self.append(stream, command_id, event_type, effective_at, payload).await
+    }
+
+    /// Appends an event that nobody can read: the rows stand still before it.
+    pub(crate) async fn spoil(&self) -> Position {
+        let stream = account("spoilt").stream();
+        let command_id = CommandId(derived("a command that went wrong"));
+        let kind = CrmEvent::from(UserEvent::Disabled(UserDisabled {})).event_type();
+        self.append(stream, command_id, kind, None, b"{}".to_vec()).await
+    }
+
+    async fn append(
+        &self,
+        stream: StreamName,
+        command_id: CommandId,
+        event_type: EventType,
+        effective_at: Option<Instant>,
+        payload: Vec<u8>,
+    ) -> Position {
+        let actor = Actor { kind: ActorKind::User, id: user("ana").0 };
         let event = NewEvent {
-            event_id,
+            event_id: command_id.event(0),
             event_type,
             effective_at,
             cause: Cause {
@@ -331,15 +380,16 @@ impl World {
 
     /// Asks as somebody with a token.
     pub(crate) async fn ask(&self, token: &str, path: &str) -> Answer {
-        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
-        self.send(request.body(Body::empty()).unwrap()).await
+        self.asker.ask(token, path).await
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, text }
+        self.asker.send(request).await
+    }
+
+    /// Somebody who asks beside the test.
+    pub(crate) fn asker(&self) -> Asker {
+        self.asker.clone()
     }
 
     /// Where the log ends.

@@ -10,6 +10,8 @@ mod revenue;
 mod time;
 // Lists, pages, cursors, reading one's own writes.
 mod reading;
+// What was just written, and whoever waits for more.
+mod freshness;
 // Bad input and broken rules.
 mod refusals;
 // Refused commands as evidence.

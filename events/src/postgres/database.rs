@@ -72,6 +72,12 @@ impl Database {
         self.deadline
     }
 
+    /// How many connections are at work now.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        self.kept.in_use()
+    }
+
     /// The server.
     #[must_use]
     pub const fn server(&self) -> &Server {

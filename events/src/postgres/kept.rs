@@ -75,6 +75,12 @@ impl Kept {
         Ok(held(self.pool.acquire().await?))
     }
 
+    /// How many connections are with somebody.
+    pub(super) fn in_use(&self) -> usize {
+        let all = usize::try_from(self.pool.options().get_max_connections()).unwrap_or(usize::MAX);
+        all.saturating_sub(self.turns.available_permits())
+    }
+
     /// Closes every connection once its work is done.
     pub(super) async fn close(&self) {
         // From here on nothing is kept.

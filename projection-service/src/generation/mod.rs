@@ -55,6 +55,18 @@ impl Pool {
         Self::Postgres(database.within(QUESTION))
     }
 
+    /// How many connections are held by questions now.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        match self {
+            Self::Sqlite(pool) => {
+                let all = usize::try_from(pool.size()).unwrap_or(usize::MAX);
+                all.saturating_sub(pool.num_idle())
+            }
+            Self::Postgres(database) => database.in_use(),
+        }
+    }
+
     /// Closes every connection once the question on it is answered.
     pub async fn close(&self) {
         match self {

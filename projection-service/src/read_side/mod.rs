@@ -160,6 +160,12 @@ impl ReadSide {
         self.inner.progress.subscribe()
     }
 
+    /// Where the log ends now; none where it cannot be asked.
+    pub async fn head(&self) -> Option<Position> {
+        let head = self.inner.settings.log.feed.feed_head().await;
+        head.ok().map(|head| head.position)
+    }
+
     /// What whoever answers questions in this process needs of it.
     #[must_use]
     pub fn view(&self) -> ReadView {

@@ -1,28 +1,18 @@
 //! Looks at read models that another process makes: again and again, because a notification could
 //! get lost, and the row to look at is in memory.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use events::{
     Position,
     ids::LogId,
     postgres::{Database, PostgresError, READ_SCHEMA},
-    store::EventFeed,
 };
 use sqlx::{AssertSqlSafe, Row as _, postgres::PgRow};
-use tokio::{
-    sync::watch,
-    time::{interval, timeout},
-};
+use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
-use super::Reading;
+use super::{Reading, heads::Heads};
 use crate::{
     follow::{Progress, Status},
     generation::{Pool, seen, unfit},
@@ -39,14 +29,13 @@ const CALM: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
 /// How long one look may take: a row, for which everybody waits.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often the log is asked where it ends.
-const HEAD: Duration = Duration::from_secs(1);
 
 /// Read models of another process.
 pub(super) struct Distant {
     live: watch::Receiver<Option<LiveGeneration>>,
     progress: watch::Receiver<Progress>,
     waiters: watch::Sender<usize>,
+    heads: Arc<Heads>,
     ending: watch::Sender<bool>,
 }
 
@@ -59,19 +48,17 @@ impl Distant {
             Err(error) => tracing::warn!(%error, "questions wait for the read models"),
             Ok(()) => {}
         }
-        let head = Arc::new(AtomicU64::new(0));
         let (live, shown) = watch::channel(None);
         let (progress, told) = watch::channel(Progress::default());
         let (waiters, waiting) = watch::channel(0);
         let (ending, ended) = watch::channel(false);
-        let mut looker = Looker { reading, database, head, live, progress };
+        let heads = Arc::new(Heads::of(Arc::clone(&reading.feed), ended.clone()));
+        let mut looker = Looker { reading, database, heads: Arc::clone(&heads), live, progress };
         if let Err(Trouble::Unfit(why)) = looker.look().await {
             return Err(looker.reading.server.refused(why));
         }
-        let feed = Arc::clone(&looker.reading.feed);
-        tokio::spawn(watch_head(feed, Arc::clone(&looker.head), ended.clone()));
         tokio::spawn(looker.run(waiting, ended));
-        Ok(Self { live: shown, progress: told, waiters, ending })
+        Ok(Self { live: shown, progress: told, waiters, heads, ending })
     }
 
     pub(super) fn live(&self) -> Option<LiveGeneration> {
@@ -84,6 +71,11 @@ impl Distant {
 
     pub(super) fn waiters(&self) -> watch::Sender<usize> {
         self.waiters.clone()
+    }
+
+    /// Where the log ends, no earlier than now.
+    pub(super) async fn head(&self) -> Option<Position> {
+        self.heads.now().await
     }
 
     pub(super) fn end(&self) {
@@ -124,7 +116,7 @@ impl Trouble {
 struct Looker {
     reading: Reading,
     database: Database,
-    head: Arc<AtomicU64>,
+    heads: Arc<Heads>,
     live: watch::Sender<Option<LiveGeneration>>,
     progress: watch::Sender<Progress>,
 }
@@ -258,7 +250,7 @@ impl Looker {
     fn tell(&self, row: &PgRow, number: u32) -> Result<(), Trouble> {
         let reached: Option<i64> = row.try_get("reached")?;
         let position = Position::from_sql(reached.unwrap_or(0));
-        let head = Position(self.head.load(Ordering::Relaxed)).max(position);
+        let head = self.heads.last().max(position);
         let (status, caught_up) = seen(row, head > position)?;
         let is_led: bool = row.try_get("is_led")?;
         self.progress.send_if_modified(|progress| {
@@ -276,23 +268,5 @@ impl Looker {
             self.tell_waiting(&Trouble::NobodyLeads);
         }
         Ok(())
-    }
-}
-
-/// Asks the log where it ends, now and then: it tells how far the rows are behind.
-async fn watch_head(
-    feed: Arc<dyn EventFeed>,
-    head: Arc<AtomicU64>,
-    mut ended: watch::Receiver<bool>,
-) {
-    let mut rhythm = interval(HEAD);
-    loop {
-        tokio::select! {
-            _ = ended.wait_for(|ended| *ended) => return,
-            _ = rhythm.tick() => {}
-        }
-        if let Ok(latest) = feed.feed_head().await {
-            head.store(latest.position.0, Ordering::Relaxed);
-        }
     }
 }

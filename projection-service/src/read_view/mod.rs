@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use events::{
+    Position,
     ids::LogId,
     postgres::{PostgresError, Server},
     store::EventFeed,
@@ -17,6 +18,7 @@ use crate::{
 };
 
 mod distant;
+mod heads;
 
 use distant::Distant;
 
@@ -77,6 +79,23 @@ impl ReadView {
         match &self.source {
             Source::Here(side) => side.progress(),
             Source::Distant(distant) => distant.progress(),
+        }
+    }
+
+    /// Where the log ends, if this process is the one that makes it longer: nothing has to be asked.
+    pub async fn own_head(&self) -> Option<Position> {
+        match &self.source {
+            Source::Here(side) => side.head().await,
+            Source::Distant(_) => None,
+        }
+    }
+
+    /// Where the log ends, no earlier than when this was called; none where it does not say so in
+    /// time. Whoever asks another process's log together with others shares one question.
+    pub async fn head(&self) -> Option<Position> {
+        match &self.source {
+            Source::Here(side) => side.head().await,
+            Source::Distant(distant) => distant.head().await,
         }
     }
 

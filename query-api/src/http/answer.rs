@@ -8,9 +8,10 @@ use events::Version;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{moment::Moment, problem::Problem};
+use super::{frame::Frame, problem::Problem};
 
 const POSITION: HeaderName = HeaderName::from_static("annals-position");
+const HEAD: HeaderName = HeaderName::from_static("annals-head");
 const LOG: HeaderName = HeaderName::from_static("annals-log");
 
 /// What a handler gives back.
@@ -28,36 +29,40 @@ pub(crate) struct Page<T> {
 }
 
 /// Answers with a body that says its position itself.
-pub(crate) fn json(moment: &Moment, body: &impl Serialize) -> Answered {
-    Ok(raw(moment, serde_json::to_vec(body)?))
+pub(crate) fn json(frame: &Frame, body: &impl Serialize) -> Answered {
+    Ok(raw(frame, serde_json::to_vec(body)?))
 }
 
 /// Answers with a document that is JSON already: an object, to which the position is added.
-pub(crate) fn document(moment: &Moment, document: &str, version: Option<Version>) -> Answered {
+pub(crate) fn document(frame: &Frame, document: &str, version: Option<Version>) -> Answered {
     let fields = document
         .strip_prefix('{')
         .ok_or_else(|| Problem::damaged("a document is no JSON object"))?;
-    let body = format!("{{\"position\":\"{}\",{fields}", moment.position);
-    let mut response = raw(moment, body.into_bytes());
+    let body = format!("{{\"position\":\"{}\",{fields}", frame.position);
+    let mut response = raw(frame, body.into_bytes());
     if let Some(version) = version {
         insert(response.headers_mut(), header::ETAG, &format!("\"{version}\""));
     }
     Ok(response)
 }
 
-fn raw(moment: &Moment, body: Vec<u8>) -> Response {
+fn raw(frame: &Frame, body: Vec<u8>) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    stamp(headers, moment);
+    stamp(headers, frame);
     response
 }
 
-/// Says of an answer at which position of which log it holds, and that nobody else may keep it.
-pub(crate) fn stamp(headers: &mut HeaderMap, moment: &Moment) {
+/// Says of an answer at which position of which log it holds, where that log ended when the question
+/// came in, and that nobody else may keep it.
+pub(crate) fn stamp(headers: &mut HeaderMap, frame: &Frame) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    insert(headers, POSITION, &moment.position.to_string());
-    insert(headers, LOG, &moment.log.to_string());
+    insert(headers, POSITION, &frame.position.to_string());
+    if let Some(head) = frame.head {
+        insert(headers, HEAD, &head.to_string());
+    }
+    insert(headers, LOG, &frame.log.to_string());
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

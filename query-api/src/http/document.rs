@@ -108,6 +108,10 @@ impl Document {
                     "description": summary,
                     "headers": {
                         "Annals-Position": header("The position at which the answer holds."),
+                        "Annals-Head": header(
+                            "Where the log ended when the question came in; a later position than \
+                             that of the answer says that the answer is not the newest.",
+                        ),
                         "Annals-Log": header("The log it is from."),
                     },
                     "content": { media: { "schema": answer } },
@@ -187,7 +191,16 @@ fn text(name: &str, description: &str) -> Value {
 /// The parameters that say which moment a question is about.
 fn time(both_senses: bool) -> Vec<Value> {
     let mut parameters = vec![
-        text("at_least", "Wait until the answer holds at this position or a later one."),
+        text(
+            "at_least",
+            "Wait until the answer holds at this position or a later one, or say 503.",
+        ),
+        query(
+            "fresh",
+            &json!({ "type": "boolean", "default": true }),
+            "Wait, for half a second at most, until the answer holds at the end the log had when the \
+             question came in. Moments of the past, and the further pages of a list, never wait.",
+        ),
         text(
             "as_of",
             "A position, an instant of RFC 3339, or a day: its end in the organisation's zone. \

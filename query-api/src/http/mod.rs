@@ -3,10 +3,13 @@
 pub(crate) mod answer;
 pub(crate) mod caller;
 pub(crate) mod document;
+pub(crate) mod frame;
 pub(crate) mod moment;
 pub(crate) mod params;
 pub(crate) mod problem;
 pub(crate) mod routes;
+pub(crate) mod turn;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -1,37 +1,28 @@
 //! The moment at which a question is answered: fresh enough, and the same for every part of it.
 
-use std::time::Duration;
+use std::ops::{Deref, DerefMut};
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Uri, request::Parts},
 };
-use events::{Instant, Position, access::Scope, ids::LogId, values::Day};
-use jiff::tz::TimeZone;
-use projection_service::{
-    follow::{Progress, Status},
-    projector::day_in,
-    read_side::LiveGeneration,
-    table::Value,
-};
+use events::{Position, access::Scope};
+use projection_service::{read_side::LiveGeneration, table::Value};
 
 use super::{
     App,
-    caller::{PresentedToken, Session},
+    caller::{Caller, PresentedToken, Session},
+    frame::Frame,
     params::Params,
     problem::Problem,
+    turn::Turn,
+    waiting::{Needed, Who},
 };
 use crate::{
     as_of::{self, AsOf, Cut, Sense},
-    cursor::{self, Place, Question},
+    cursor::Question,
     database::{DatabaseError, Row, Snapshot},
 };
-
-/// How long a question waits for the read models to come as far as it asks.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long it waits before anything is looked at.
-const SOON: Duration = Duration::from_millis(50);
 
 impl From<DatabaseError> for Problem {
     fn from(cause: DatabaseError) -> Self {
@@ -40,16 +31,19 @@ impl From<DatabaseError> for Problem {
 }
 
 /// A question as it came in.
+#[derive(Clone)]
 pub(crate) struct Ask {
     uri: Uri,
-    headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
+    pub(crate) turn: Turn,
 }
 
 impl FromRequestParts<App> for Ask {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
-        Ok(Self { uri: parts.uri.clone(), headers: parts.headers.clone() })
+        let turn = parts.extensions.get().cloned().unwrap_or_default();
+        Ok(Self { uri: parts.uri.clone(), headers: parts.headers.clone(), turn })
     }
 }
 
@@ -62,25 +56,26 @@ pub(crate) enum Senses {
     Both,
 }
 
-/// The moment at which a question is answered.
+/// The moment at which a question is answered. A connection and a snapshot are held with it.
 pub(crate) struct Moment {
     /// The generation the rows are of. It is kept while the question is answered.
     pub(crate) generation: LiveGeneration,
     snapshot: Snapshot,
-    /// The last event that counts.
-    pub(crate) position: Position,
-    /// Until when, in business time.
-    pub(crate) instant: Instant,
-    /// Which time the question is on.
-    pub(crate) sense: Sense,
-    /// Whether the caller asked for the present.
-    pub(crate) is_present: bool,
-    /// The zone in which the organisation's days begin and end.
-    pub(crate) zone: TimeZone,
-    pub(crate) log: LogId,
-    question: Question,
-    /// Where the page begins; none on the first page.
-    after: Option<Vec<Value>>,
+    frame: Frame,
+}
+
+impl Deref for Moment {
+    type Target = Frame;
+
+    fn deref(&self) -> &Frame {
+        &self.frame
+    }
+}
+
+impl DerefMut for Moment {
+    fn deref_mut(&mut self) -> &mut Frame {
+        &mut self.frame
+    }
 }
 
 impl Moment {
@@ -102,50 +97,62 @@ impl Moment {
         Ok(self.snapshot.row(statement, binds).await?)
     }
 
-    /// The day of the instant the question is about.
-    pub(crate) fn day(&self) -> Day {
-        day_in(&self.zone, self.instant)
+    /// Gives back what is held: for questions that are answered from the log, or wait.
+    pub(crate) fn release(self) -> Frame {
+        self.frame
+    }
+}
+
+/// How fresh a caller wants the answer.
+struct Freshness {
+    at_least: Option<Position>,
+    /// Whether it waits a moment for what the log holds: the present does, unless the caller said
+    /// `fresh=false`. The past, and the further pages of a list, do not change.
+    waits: bool,
+}
+
+impl Freshness {
+    /// Whatever is there.
+    const NONE: Self = Self { at_least: None, waits: false };
+
+    fn of(params: &Params) -> Self {
+        let is_past = params.look("as_of").is_some() || params.look("cursor").is_some();
+        let at_least = params.look("at_least").and_then(as_of::position);
+        Self { at_least, waits: !is_past && params.look("fresh") != Some("false") }
     }
 
-    /// The key that the page begins after, if it is not the first. How a cursor is made is no secret:
-    /// a key that `fits` does not know was made up.
-    pub(crate) fn begins_after(
-        &mut self,
-        fits: impl FnOnce(&[Value]) -> bool,
-    ) -> Result<Option<Vec<Value>>, Problem> {
-        let after = self.after.take();
-        if after.as_deref().is_none_or(fits) { Ok(after) } else { Err(cursor::invalid()) }
-    }
-
-    /// The cursor of the page that begins after `key`.
-    pub(crate) fn cursor(&self, key: Vec<Value>) -> Result<String, Problem> {
-        let place = Place { position: self.position, instant: self.instant, key };
-        self.question.cursor(&place)
+    /// Takes out what [`Self::of`] looked at, and refuses what it did not understand.
+    fn take(params: &mut Params) -> Result<(), Problem> {
+        params.parsed("fresh", |text| match text {
+            "true" | "false" => Ok(()),
+            _ => Err(Problem::parameter("fresh", "is `true` or `false`")),
+        })?;
+        params.parsed("at_least", at_least)?;
+        Ok(())
     }
 }
 
 impl App {
     /// Finds the moment of a question and looks at it; gives back the parameters that are left.
     ///
-    /// Whoever may not ask learns nothing else: the token is checked before any parameter.
+    /// Whoever may not ask learns nothing else: the token is checked before any parameter, and again
+    /// after a time of waiting.
     pub(crate) async fn open(
         &self,
         ask: &Ask,
         scope: Scope,
         senses: Senses,
     ) -> Result<(Moment, Params), Problem> {
-        let token = PresentedToken::of(&ask.headers)?;
+        let who = Who { token: PresentedToken::of(&ask.headers)?, turn: &ask.turn };
         let params = Params::parse(&ask.uri);
-        let asked = params.as_ref().ok().and_then(|params| params.look("at_least"));
-        self.come_close(asked.and_then(as_of::position)).await;
-        let session = self.authenticated(&token).await?;
-        let caller = session.caller.as_ref().ok_or_else(Problem::unauthenticated)?;
-        caller.require(scope)?;
+        let freshness = params.as_ref().map_or(Freshness::NONE, Freshness::of);
+        let (head, session) = self.look(&who, freshness.at_least, freshness.waits).await?;
+        let (mut session, user) = self.authenticated(session, &who, head, scope).await?;
         let mut params = params?;
         let question = Question {
             path: ask.uri.path().to_owned(),
             parameters: params.identity(),
-            caller: caller.user.0,
+            caller: user,
         };
         let sense = Sense::parse(params.take("sense").as_deref())?;
         if sense == Sense::Effective && senses == Senses::Recorded {
@@ -153,22 +160,31 @@ impl App {
             return Err(Problem::bad("sense.unsupported", detail));
         }
         let as_of = AsOf::parse(params.take("as_of").as_deref())?;
-        let at_least = params.parsed("at_least", at_least)?;
+        Freshness::take(&mut params)?;
         let place = params.parsed("cursor", |cursor| question.place(cursor))?;
         let now = (self.clock)();
         let cut = match &place {
             Some(place) => Cut { position: Some(place.position), instant: place.instant },
-            None => as_of::resolve(as_of, sense, now, &session.zone, &*self.feed).await?,
+            None => {
+                let zone = session.zone.clone();
+                let resolving = as_of::resolve(as_of, sense, now, &zone, &*self.feed);
+                let (cut, looked) = self.beside(session, &who, resolving).await?;
+                session = looked;
+                cut?
+            }
         };
-        if let Some(position) = at_least.filter(|position| *position > session.position) {
-            self.require_known(position).await?;
+        if let Some(position) = freshness.at_least.filter(|position| *position > session.position) {
+            self.require_known(position, head).await?;
         }
-        let session = self.reached(session, &token, at_least.max(cut.position)).await?;
+        let must = freshness.at_least.max(cut.position);
+        let needed = Needed { must, should: head.filter(|_| freshness.waits) };
+        let session = self.reached(session, &who, needed).await?;
+        allowed(&session, scope)?;
         self.checkpoints.keep_up(&session.generation, session.position);
-        let moment = Moment {
+        let frame = Frame {
             position: cut.position.unwrap_or(session.position),
-            generation: session.generation,
-            snapshot: session.snapshot,
+            // The log was that long, and the rows may be further by now.
+            head: head.map(|head| head.max(session.position)),
             instant: cut.instant,
             sense,
             is_present: as_of == AsOf::Now,
@@ -177,92 +193,65 @@ impl App {
             question,
             after: place.map(|place| place.key),
         };
-        Ok((moment, params))
+        let Session { generation, snapshot, .. } = session;
+        Ok((Moment { generation, snapshot, frame }, params))
     }
 
     /// Lets only callers on whose token opens `scope`, for questions that are answered elsewhere.
+    /// Nothing is held afterwards.
     ///
     /// # Errors
-    /// 401 without a valid token, 403 without the scope.
+    /// 401 without a token that is valid at the end of the log, 403 without the scope.
     pub async fn allow(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
-        let session = self.authenticated(&PresentedToken::of(headers)?).await?;
-        session.caller.ok_or_else(Problem::unauthenticated)?.require(scope)
+        self.allow_in(&Turn::default(), headers, scope).await
     }
 
-    async fn session(&self, token: &PresentedToken) -> Result<Session, Problem> {
-        let live = match self.view.live() {
-            Some(live) => live,
-            None => self.first_generation().await?,
-        };
-        Ok(Session::begin(live, token).await?)
-    }
-
-    /// The live generation, once there is one: whoever asks right after the first start waits.
-    async fn first_generation(&self) -> Result<LiveGeneration, Problem> {
-        let (mut progress, _waiting) = (self.view.progress(), self.view.waiting());
-        let there = progress.wait_for(|_| self.view.live().is_some());
-        let waited = tokio::time::timeout(PATIENCE, there).await;
-        drop(waited.map_err(|_| Problem::behind())?.map_err(|_| Problem::behind())?);
-        self.view.live().ok_or_else(Problem::behind)
+    /// The same, for a question that has a place among others.
+    pub(crate) async fn allow_in(
+        &self,
+        turn: &Turn,
+        headers: &HeaderMap,
+        scope: Scope,
+    ) -> Result<(), Problem> {
+        let who = Who { token: PresentedToken::of(headers)?, turn };
+        let (head, session) = self.look(&who, None, true).await?;
+        let (session, _) = self.authenticated(session, &who, head, scope).await?;
+        let session = self.reached(session, &who, Needed { must: None, should: head }).await?;
+        allowed(&session, scope)?;
+        Ok(())
     }
 
     /// A token that is not known may only not be projected yet: whoever was just given one is not
     /// turned away.
-    async fn authenticated(&self, token: &PresentedToken) -> Result<Session, Problem> {
-        let session = self.session(token).await?;
-        if session.caller.is_some() {
-            return Ok(session);
-        }
-        let head = self.feed.feed_head().await?.position;
-        self.reached(session, token, Some(head)).await
-    }
-
-    /// Gives the read models a moment to come as far as a question asks. Most questions of this kind
-    /// come right after the command that they are about: looked at at once, what is there would be
-    /// too old, and both databases be asked in vain.
-    async fn come_close(&self, needed: Option<Position>) {
-        let mut progress = self.view.progress();
-        let Some(needed) = needed.filter(|needed| *needed > progress.borrow().position) else {
-            return;
-        };
-        let _waiting = self.view.waiting();
-        let come = |progress: &Progress| has_come(progress, needed);
-        // Whether they came is seen by whoever looks.
-        tokio::time::timeout(SOON, progress.wait_for(come)).await.ok();
-    }
-
-    /// The same session, or a later one that has come as far as `needed`.
-    async fn reached(
+    async fn authenticated(
         &self,
         session: Session,
-        token: &PresentedToken,
-        needed: Option<Position>,
-    ) -> Result<Session, Problem> {
-        let Some(needed) = needed.filter(|needed| *needed > session.position) else {
-            return Ok(session);
+        who: &Who<'_>,
+        head: Option<Position>,
+        scope: Scope,
+    ) -> Result<(Session, uuid::Uuid), Problem> {
+        let session = if session.caller.is_some() {
+            session
+        } else {
+            let head = match head {
+                Some(head) => head,
+                None => self.feed.feed_head().await?.position,
+            };
+            self.reached(session, who, Needed { must: Some(head), should: None }).await?
         };
-        // An open snapshot keeps the database from shortening its WAL; nobody waits with one.
-        drop(session);
-        let waiting = async {
-            let (mut progress, _waiting) = (self.view.progress(), self.view.waiting());
-            loop {
-                let come = |progress: &Progress| has_come(progress, needed);
-                let seen = progress.wait_for(come).await.map_err(|_| Problem::behind())?.clone();
-                if seen.position < needed {
-                    return Err(Problem::behind());
-                }
-                let session = self.session(token).await?;
-                if session.position >= needed {
-                    return Ok(session);
-                }
-                progress.changed().await.map_err(|_| Problem::behind())?;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| Err(Problem::behind()))
+        let user = allowed(&session, scope)?.user.0;
+        Ok((session, user))
     }
 
-    async fn require_known(&self, position: Position) -> Result<(), Problem> {
-        let head = self.feed.feed_head().await?.position;
+    async fn require_known(
+        &self,
+        position: Position,
+        head: Option<Position>,
+    ) -> Result<(), Problem> {
+        let head = match head {
+            Some(head) => head,
+            None => self.feed.feed_head().await?.position,
+        };
         if position > head {
             let detail = "the log of this installation has no such position";
             return Err(Problem::bad("at_least.unknown", detail));
@@ -271,14 +260,11 @@ impl App {
     }
 }
 
-/// Whether the rows have come that far, or will come no further.
-fn has_come(progress: &Progress, needed: Position) -> bool {
-    progress.position >= needed || has_ended(&progress.status)
-}
-
-/// Whether no more events will go into the rows before a restart.
-const fn has_ended(status: &Status) -> bool {
-    matches!(status, Status::Stopped(_) | Status::Ended)
+/// Who asks, if their token is in force at the moment of the session and opens `scope`.
+fn allowed(session: &Session, scope: Scope) -> Result<&Caller, Problem> {
+    let caller = session.caller.as_ref().ok_or_else(Problem::unauthenticated)?;
+    caller.require(scope)?;
+    Ok(caller)
 }
 
 fn at_least(text: &str) -> Result<Position, Problem> {

@@ -89,7 +89,7 @@ impl Params {
         let mut pairs: Vec<_> = self
             .0
             .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "cursor" | "limit" | "at_least"))
+            .filter(|(name, _)| !matches!(name.as_str(), "cursor" | "limit" | "at_least" | "fresh"))
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         pairs.sort_unstable();

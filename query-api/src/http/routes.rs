@@ -65,7 +65,6 @@ pub fn router(app: App) -> Router {
     let router = with_one::<NoteRecord>(router, NOTES);
     router
         .route("/organization", get(organization))
-        .route("/events", get(feed))
         .route("/accounts/{id}/timeline", get(timeline::<AccountRecord>))
         .route("/contacts/{id}/timeline", get(timeline::<ContactRecord>))
         .route("/opportunities/{id}/timeline", get(timeline::<OpportunityRecord>))
@@ -79,6 +78,8 @@ pub fn router(app: App) -> Router {
         .route("/expected-revenue", get(expected_revenue))
         .route("/pipeline", get(pipeline))
         .layer(middleware::from_fn(to_the_end))
+        // Whoever hangs up while it waits is forgotten at once.
+        .route("/events", get(feed))
         .with_state(app)
 }
 
