@@ -15,6 +15,7 @@ use crate::{
     generation::State,
     read_side::{Generation, LiveGeneration, ReadSide, start},
     read_store::{ReadStoreError, Snapshot},
+    table::{Keeping, Table},
 };
 
 /// How far the new generation may be behind when the last steps begin.
@@ -202,11 +203,17 @@ impl ReadSide {
         }
         let mut fresh = new.store.snapshot().await?;
         let progress = new.progress.borrow().clone();
+        let tables = self.inner.settings.models.tables();
+        // What is of the present has to be read in one transaction: first, so that it is a short one.
+        let is_present = |table: &&Table| table.keeping == Keeping::Current;
+        let first = tables.iter().copied().filter(is_present);
+        let order = first.chain(tables.iter().copied().filter(|table| !is_present(table)));
         let mut reports = Vec::new();
-        for table in self.inner.settings.models.tables() {
+        for table in order {
             tell(Phase::Comparing { table: table.name }, &progress);
             reports.push(compare(table, cut, &mut *old, &mut *fresh).await?);
         }
+        reports.sort_by_key(|report| tables.iter().position(|table| table.name == report.table));
         Ok((cut, reports))
     }
 

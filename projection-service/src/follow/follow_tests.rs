@@ -73,9 +73,10 @@ impl Running {
         let (expected, cut) = (Expected::of(script, Position(until)), Position(until));
         let mut snapshot = self.store.snapshot().await.unwrap();
         assert_eq!(snapshot.position(), cut);
+        // What is of the present comes first.
+        assert_eq!(dump(&mut *snapshot, &TALLY, cut).await, expected.tallies());
         assert_eq!(dump(&mut *snapshot, &THING, cut).await, expected.things());
         assert_eq!(dump(&mut *snapshot, &LINE, cut).await, expected.lines());
-        assert_eq!(dump(&mut *snapshot, &TALLY, cut).await, expected.tallies());
     }
 }
 

@@ -28,7 +28,7 @@ impl FolderRegister {
         // `autoincrement` never gives a number again, also after its row is gone.
         connection
             .execute_batch(
-                "pragma journal_mode = wal;
+                "pragma journal_mode = delete;
                  pragma synchronous = full;
                  create table if not exists generation (
                      number integer primary key autoincrement,

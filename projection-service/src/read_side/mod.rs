@@ -26,6 +26,9 @@ use telling::{forward, publish};
 /// From how many waiting events on a new generation is filled before it gets its indexes.
 const MANY: u64 = 20_000;
 
+/// How long a replay may take to give up.
+const GIVING_UP: Duration = Duration::from_secs(5);
+
 /// Enough that following live rarely loads a row, and that rebuilding some ten thousand records
 /// never does.
 pub const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
@@ -137,6 +140,8 @@ impl ReadSide {
     /// Finishes the batch under way and closes everything.
     pub async fn close(&self) {
         self.inner.closing.send_replace(true);
+        // A replay that is under way gives up, and closes what it has made so far.
+        drop(timeout(GIVING_UP, self.inner.replaying.lock()).await);
         if let Some(mut generation) = self.inner.current.lock().await.take() {
             generation.stop().await;
             let pool = self.inner.live.borrow().pool.clone();

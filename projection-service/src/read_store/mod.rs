@@ -154,7 +154,8 @@ pub trait Snapshot: Send {
     ///
     /// Rows are cut at `cut`: what came later is left out, and what ended later is shown as open.
     /// History rows carry their two positions at the end. Tables that know the present only
-    /// cannot be cut: they are shown as of [`Self::position`].
+    /// cannot be cut: they are shown as of [`Self::position`], and are to be read before all others,
+    /// which may be read in several transactions.
     fn page(
         &mut self,
         table: &'static Table,

@@ -18,7 +18,8 @@ use crate::store::shared::Shared;
 /// Pages of 4 KiB that wait to be copied before the thread is woken: 16 MiB.
 const WAKE_PAGES: i64 = 4 * 1024;
 /// Pages of the write-ahead log at which the writer finishes the copying itself: 64 MiB. Only when
-/// all is copied, and nobody reads from it, it can start again from its beginning.
+/// all is copied, and nobody reads from it, it can be emptied. A backup reads for as long as it
+/// copies: by then the write-ahead log holds what is written meanwhile.
 const BOUND_PAGES: i64 = 16 * 1024;
 
 /// The writer's end: decides when what has to be done.

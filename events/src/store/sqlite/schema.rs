@@ -25,7 +25,7 @@ const APPLICATION_ID: u32 = 0x416E_6E4C;
 /// What every SQLite file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long to wait for another connection's lock.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The tables of the first format. Those of later ones are what the rungs of the ladder make of them.
 pub(super) const TABLES: &str = "

@@ -1,11 +1,13 @@
 //! The writer's statements, prepared once.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, Statement, params};
 
 use super::{
     failure::Failure,
     rows,
-    schema::{READ_STATE, sql, state_of},
+    schema::{PATIENCE, READ_STATE, sql, state_of},
 };
 use crate::{
     envelope::{Leaf, Position},
@@ -19,9 +21,15 @@ use crate::{
     },
 };
 
+/// How long the writer waits for those who read from the write-ahead log before it begins anew, and
+/// how often: their pages are short. Who reads page after page is seen to have ended by the next try.
+const READERS: Duration = Duration::from_millis(20);
+const TRIES: usize = 5;
+
 /// Everything the writer says to the database.
 pub(super) struct Statements<'c> {
     log: LogId,
+    connection: &'c Connection,
     begin: Statement<'c>,
     commit: Statement<'c>,
     rollback: Statement<'c>,
@@ -37,7 +45,7 @@ pub(super) struct Statements<'c> {
     raise_attempt: Statement<'c>,
     checkpoint: Statement<'c>,
     wal_size: Statement<'c>,
-    flush_wal: Statement<'c>,
+    empty_wal: Statement<'c>,
 }
 
 impl<'c> Statements<'c> {
@@ -45,6 +53,7 @@ impl<'c> Statements<'c> {
         let prepare = |text| connection.prepare(text);
         Ok(Self {
             log,
+            connection,
             begin: prepare("begin immediate")?,
             commit: prepare("commit")?,
             rollback: prepare("rollback")?,
@@ -82,7 +91,7 @@ impl<'c> Statements<'c> {
                  checksum = excluded.checksum where excluded.position > position",
             )?,
             wal_size: prepare("pragma wal_checkpoint(noop)")?,
-            flush_wal: prepare("pragma wal_checkpoint(passive)")?,
+            empty_wal: prepare("pragma wal_checkpoint(truncate)")?,
         })
     }
 
@@ -279,9 +288,19 @@ impl<'c> Statements<'c> {
         Ok(self.wal_size.query_row([], wal_size)?)
     }
 
-    /// Copies the write-ahead log to the database as far as that goes without waiting.
-    pub(super) fn flush_wal(&mut self) -> Result<(), Failure> {
-        self.flush_wal.query_row([], wal_size)?;
+    /// Copies the write-ahead log to the database and empties it. Where somebody reads from it for
+    /// longer than a moment, a backup say, as much is copied as can be.
+    pub(super) fn empty_wal(&mut self) -> Result<(), Failure> {
+        self.connection.busy_timeout(READERS)?;
+        let mut emptied = Ok(false);
+        for _ in 0..TRIES {
+            emptied = self.empty_wal.query_row([], |row| Ok(row.get::<_, i64>(0)? == 0));
+            if emptied != Ok(false) {
+                break;
+            }
+        }
+        self.connection.busy_timeout(PATIENCE)?;
+        emptied?;
         Ok(())
     }
 }

@@ -141,7 +141,7 @@ impl Writer<'_> {
                 return Ok(());
             }
             let _turn = self.maintenance.turn();
-            self.statements.flush_wal()
+            self.statements.empty_wal()
         });
         if let Err(failure) = outcome {
             failure.stop(&self.shared, "the write-ahead log cannot be copied");

@@ -2,8 +2,9 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
+    time::{Duration, Instant},
 };
 
 use events::{Position, store::Answer};
@@ -15,12 +16,17 @@ use super::{
     ddl::{self, Dialect},
     writer::{self, failed},
 };
-use crate::table::{Row, Table, Value};
+use crate::table::{Keeping, Row, Table, Value};
 
-/// Pages of the WAL from which on it is copied back to the database beside the writing: 64 MB.
-const COPY_BACK: i64 = 16_384;
-/// Pages of the WAL from which on writing waits for that: 256 MB. Bounds the file on a slow disk.
-const COPY_BACK_NOW: i64 = 65_536;
+mod wal;
+
+use wal::{Bound, Wal};
+
+/// How long a connection waits for another one's lock.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long a comparison reads in one transaction where it need not: the WAL cannot begin again
+/// meanwhile, and the writer does not wait for long.
+const LONGEST: Duration = Duration::from_millis(250);
 
 enum Job {
     Run(Box<dyn FnOnce(&mut Connection) + Send>),
@@ -40,6 +46,14 @@ impl SqliteReadStore {
     /// # Errors
     /// When the file cannot be opened or is no database.
     pub fn open(path: &Path, tables: &[&'static Table]) -> Result<Self, ReadStoreError> {
+        Self::open_bounded(path, tables, Bound::USUAL)
+    }
+
+    fn open_bounded(
+        path: &Path,
+        tables: &[&'static Table],
+        bound: Bound,
+    ) -> Result<Self, ReadStoreError> {
         let mut connection = Connection::open(path).map_err(failed)?;
         configure(&connection).map_err(failed)?;
         let transaction = connection.transaction().map_err(failed)?;
@@ -48,9 +62,12 @@ impl SqliteReadStore {
         }
         transaction.commit().map_err(failed)?;
 
-        let copier = start_copier(path)?;
+        let wal = Wal::start(path, bound)?;
         let (jobs, queue) = channel();
-        start_thread("annals-read-store", move || work(connection, &queue, &copier))?;
+        thread::Builder::new()
+            .name("annals-read-store".to_owned())
+            .spawn(move || work(connection, &queue, wal))
+            .map_err(|error| ReadStoreError::Unavailable(error.to_string().into()))?;
         Ok(Self { jobs, path: path.to_owned(), tables: tables.to_vec() })
     }
 
@@ -129,87 +146,95 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
          pragma synchronous = normal;
          pragma wal_autocheckpoint = 0;
          pragma cache_size = -16384;
-         pragma temp_store = memory;
-         pragma busy_timeout = 5000;",
+         pragma temp_store = memory;",
     )?;
+    connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
 
-fn work(mut connection: Connection, queue: &Receiver<Job>, copier: &SyncSender<()>) {
-    while let Ok(job) = queue.recv() {
-        match job {
-            Job::Run(run) => {
+fn work(mut connection: Connection, queue: &Receiver<Job>, mut wal: Wal) {
+    let mut asked = None;
+    loop {
+        let cleared = match next(queue, &wal) {
+            Ok(Job::Run(run)) => {
                 run(&mut connection);
-                if let Err(error) = bound_wal(&connection, copier) {
-                    tracing::warn!(%error, "the read store's WAL cannot be copied back");
-                }
+                wal.written(&connection)
             }
-            Job::Close(answer) => {
-                drop(connection);
-                // Whoever asked may have gone meanwhile.
-                answer.send(()).ok();
-                return;
+            Ok(Job::Close(answer)) => {
+                asked = Some(answer);
+                break;
             }
+            Err(RecvTimeoutError::Timeout) => wal.idle(&connection),
+            // Whoever could ask is gone.
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        if let Err(error) = cleared {
+            tracing::warn!(%error, "the read store's WAL cannot be copied back");
         }
+    }
+    if let Err(error) = wal.close(&connection) {
+        tracing::warn!(%error, "the read store's WAL cannot be copied back");
+    }
+    drop(connection);
+    if let Some(answer) = asked {
+        // Whoever asked may have gone meanwhile.
+        answer.send(()).ok();
     }
 }
 
-/// Copying the WAL back to the database takes long and is done beside the writing, until the WAL
-/// grows faster than that.
-fn bound_wal(connection: &Connection, copier: &SyncSender<()>) -> rusqlite::Result<()> {
-    let waiting = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
-    let pages = connection.prepare_cached("pragma wal_checkpoint(noop)")?.query_row([], waiting)?;
-    if pages >= COPY_BACK_NOW {
-        connection.prepare_cached("pragma wal_checkpoint(passive)")?.query_row([], waiting)?;
-    } else if pages >= COPY_BACK {
-        // A copier that is busy does not need to be told.
-        copier.try_send(()).ok();
+/// Waits for work; not for ever while there is something to clear away.
+fn next(queue: &Receiver<Job>, wal: &Wal) -> Result<Job, RecvTimeoutError> {
+    if wal.is_long() {
+        queue.recv_timeout(wal::IDLE)
+    } else {
+        queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
     }
-    Ok(())
-}
-
-/// Starts the thread that copies the WAL back; it ends with its sender.
-fn start_copier(path: &Path) -> Result<SyncSender<()>, ReadStoreError> {
-    let connection = Connection::open(path).map_err(failed)?;
-    connection.execute_batch("pragma wal_autocheckpoint = 0").map_err(failed)?;
-    let (copier, wishes) = sync_channel(1);
-    start_thread("annals-read-wal", move || {
-        while wishes.recv().is_ok() {
-            let copied = connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
-            if let Err(error) = copied {
-                tracing::warn!(%error, "the read store's WAL cannot be copied back");
-            }
-        }
-    })?;
-    Ok(copier)
-}
-
-fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), ReadStoreError> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map(drop)
-        .map_err(|error| ReadStoreError::Unavailable(error.to_string().into()))
 }
 
 fn closed() -> ReadStoreError {
     ReadStoreError::Unavailable("it was closed".into())
 }
 
-/// A read transaction that is kept open. It works elsewhere than on the async threads.
+/// A read transaction that is kept open as long as it has to be. It works elsewhere than on the async
+/// threads.
 struct SqliteSnapshot {
-    connection: Option<Connection>,
+    reader: Option<SnapshotReader>,
     position: Position,
+}
+
+struct SnapshotReader {
+    connection: Connection,
+    since: Instant,
 }
 
 impl SqliteSnapshot {
     fn open(path: &Path) -> Result<Self, ReadStoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        connection.execute_batch("pragma busy_timeout = 5000; begin deferred").map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.execute_batch("begin deferred").map_err(failed)?;
         let position = writer::checkpoint(&connection)?.position;
-        Ok(Self { connection: Some(connection), position })
+        let reader = Some(SnapshotReader { connection, since: Instant::now() });
+        Ok(Self { reader, position })
+    }
+}
+
+impl SnapshotReader {
+    /// Reads a page. Rows that are cut at a position are the same in every later transaction: those
+    /// of the present are not, and are read in the first one.
+    fn page(
+        &mut self,
+        table: &'static Table,
+        cut: Position,
+        after: Option<&[Value]>,
+        limit: usize,
+    ) -> Result<Vec<Vec<Value>>, ReadStoreError> {
+        if self.since.elapsed() > LONGEST && table.keeping != Keeping::Current {
+            self.connection.execute_batch("rollback; begin deferred").map_err(failed)?;
+            self.since = Instant::now();
+        }
+        writer::page(&self.connection, table, cut, after, limit)
     }
 }
 
@@ -226,13 +251,15 @@ impl Snapshot for SqliteSnapshot {
         limit: usize,
     ) -> Answer<'_, Result<Vec<Vec<Value>>, ReadStoreError>> {
         Box::pin(async move {
-            let connection = self.connection.take().ok_or_else(closed)?;
+            let mut reader = self.reader.take().ok_or_else(closed)?;
+            // What came later is not shown, in whichever transaction it is read.
+            let cut = cut.min(self.position);
             let read = spawn_blocking(move || {
-                let page = writer::page(&connection, table, cut, after.as_deref(), limit);
-                (connection, page)
+                let page = reader.page(table, cut, after.as_deref(), limit);
+                (reader, page)
             });
-            let (connection, page) = read.await.map_err(|_| closed())?;
-            self.connection = Some(connection);
+            let (reader, page) = read.await.map_err(|_| closed())?;
+            self.reader = Some(reader);
             page
         })
     }
