@@ -86,6 +86,38 @@ impl Client {
         self.call(Method::GET, path, &[], Bytes::new()).await
     }
 
+    /// The same, of the service that answers questions.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get_from_queries<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.of_queries().get_json(path).await
+    }
+
+    /// What the service says of itself, whether it is ready or not.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or says nothing.
+    pub async fn readiness(&self) -> Result<Value> {
+        let asked = self.exchange(&Method::GET, "/readyz", &[], Bytes::new());
+        let (_, answer) = tokio::time::timeout(DEADLINE, asked)
+            .await
+            .map_err(|_| anyhow!("GET /readyz: no answer within {} s", DEADLINE.as_secs()))??;
+        serde_json::from_slice(&answer).context("GET /readyz: the answer is not what was expected")
+    }
+
+    /// The same of the service that answers questions.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn readiness_of_queries(&self) -> Result<Value> {
+        self.of_queries().readiness().await
+    }
+
+    fn of_queries(&self) -> Self {
+        Self { base_url: self.queries_url.clone(), ..self.clone() }
+    }
+
     /// Sends JSON.
     ///
     /// # Errors
@@ -270,8 +302,7 @@ impl CommandSink for Client {
             zone: Zone,
         }
         // The organisation is founded by the first event of the log.
-        let asked = Self { base_url: self.queries_url.clone(), ..self.clone() };
-        let organization: Organization = asked.get_json("/organization?at_least=1").await?;
+        let organization: Organization = self.get_from_queries("/organization?at_least=1").await?;
         Ok(organization.zone)
     }
 }

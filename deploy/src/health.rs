@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use events::{bus::nats::BusStatus, ids::LogId, store::EventFeed};
+use events::{Position, bus::nats::BusStatus, ids::LogId, store::EventFeed};
 use projection_service::{
     follow::{Progress, Status},
     read_side::ReadSide,
@@ -73,16 +73,53 @@ impl Health {
         Self { bus: Some(bus), ..self }
     }
 
-    /// Whether the read models are as they should be here, and what is to be said of them.
-    fn reads(&self) -> (bool, Value) {
-        let progress = match &self.read_side {
-            Reads::None => return (true, Value::Null),
+    /// How the read models go, where this process makes them or answers from them.
+    fn progress(&self) -> Option<Progress> {
+        match &self.read_side {
+            Reads::None => None,
             Reads::View(view) => Some(view.status()),
             Reads::Active(active) => active.borrow().as_ref().map(ReadSide::status),
-        };
-        match progress {
-            Some(progress) => (progress.is_ready(), told(&progress)),
+        }
+    }
+
+    /// Whether the read models are as they should be here, and what is to be said of them.
+    fn reads(&self, head: Option<Position>) -> (bool, Value) {
+        if matches!(self.read_side, Reads::None) {
+            return (true, Value::Null);
+        }
+        match self.progress() {
+            Some(progress) => (progress.is_ready(), told(&progress, head)),
             None => (true, json!({ "status": "standing by" })),
+        }
+    }
+
+    /// Where the log ends now; none where it does not say.
+    async fn head(&self) -> Option<Position> {
+        let asked = tokio::time::timeout(PATIENCE, self.feed.feed_head()).await;
+        asked.ok().and_then(Result::ok).map(|head| head.position)
+    }
+
+    /// Brings the figures up to date that are of this moment: a gauge that is set with each batch
+    /// says nothing while no batch comes.
+    async fn measure(&self) {
+        let head = self.head().await;
+        // Not a number: nobody knows.
+        let number = |position: Option<u64>| {
+            let number = position.and_then(|position| u32::try_from(position).ok());
+            number.map_or(f64::NAN, f64::from)
+        };
+        metrics::gauge!("annals_log_head_position").set(number(head.map(|head| head.0)));
+        let Some(progress) = self.progress() else { return };
+        let labels = [("generation", progress.generation.to_string())];
+        metrics::gauge!("annals_projection_position", &labels)
+            .set(number(Some(progress.position.0)));
+        let lag = head.map(|head| lag(head, &progress));
+        metrics::gauge!("annals_projection_lag_events", &labels).set(number(lag));
+        if let Reads::View(view) = &self.read_side
+            && let Some(live) = view.live()
+        {
+            let in_use = u64::try_from(live.pool.in_use()).ok();
+            metrics::gauge!("annals_query_connections_in_use").set(number(in_use));
         }
     }
 }
@@ -100,9 +137,9 @@ pub fn router(health: Health) -> Router {
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
-    let log = tokio::time::timeout(PATIENCE, health.feed.feed_head()).await;
-    let head = log.ok().and_then(Result::ok).map(|head| head.position.to_string());
-    let (reads_well, read_side) = health.reads();
+    let head = health.head().await;
+    let (reads_well, read_side) = health.reads(head);
+    let head = head.map(|head| head.to_string());
     let ready = head.is_some() && reads_well;
     let mut body = json!({
         "ready": ready,
@@ -129,11 +166,17 @@ async fn readyz(State(health): State<Health>) -> Response {
     (code, Json(body)).into_response()
 }
 
-fn told(progress: &Progress) -> Value {
+/// How many events the rows are behind a log that ends there, not behind the end that whoever makes
+/// them has heard of.
+fn lag(head: Position, progress: &Progress) -> u64 {
+    head.0.saturating_sub(progress.position.0)
+}
+
+fn told(progress: &Progress, head: Option<Position>) -> Value {
     json!({
         "generation": progress.generation,
         "position": progress.position.to_string(),
-        "lag_events": progress.lag(),
+        "lag_events": head.map(|head| lag(head, progress)),
         "events_per_second": progress.events_per_second.round(),
         "status": describe(&progress.status),
     })
@@ -153,7 +196,8 @@ fn describe(status: &Status) -> Value {
     }
 }
 
-async fn metrics() -> Response {
+async fn metrics(State(health): State<Health>) -> Response {
+    health.measure().await;
     let text = serve::metrics::registry().render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

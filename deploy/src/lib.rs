@@ -23,6 +23,7 @@ pub mod verify;
 pub mod backup;
 pub mod replay_report;
 pub mod service;
+pub mod shown;
 pub mod client;
 pub mod import;
 pub mod migrate;

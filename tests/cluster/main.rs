@@ -7,6 +7,8 @@
 mod consistency;
 // Starts that have to be refused.
 mod startup;
+// How far the read models are behind.
+mod lag;
 // The network between two of them breaks, loudly or silently, and heals.
 mod network;
 // What is standing by takes over; what is away shows.

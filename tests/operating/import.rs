@@ -56,9 +56,13 @@ async fn an_import_gives_every_figure_and_a_second_one_changes_nothing() {
     ] {
         assert!(said.contains(line), "it does not say `{line}`:\n{said}");
     }
+    // It has waited until every question shows it, and says where that is.
+    let before = head(&http).await;
+    assert!(said.contains(&format!("every question shows it: position {before}\n")), "{said}");
+    let shown = http.get("/opportunities?limit=1&fresh=false").await;
+    assert_eq!(shown.header("annals-position"), Some(before.as_str()));
     all_agree(&http, &lists).await;
 
-    let before = head(&http).await;
     let again = done(&import(&data, &lists, &[]));
     assert!(
         again.contains("complete: 0 accepted, 15737 already there, 0 changed since, 0 refused"),

@@ -19,6 +19,10 @@ mod lost;
 mod older_log;
 // An end that is asked for, under load.
 mod shutdown;
+// Write-ahead logs under a load, and after an end.
+mod wal;
+// How far the read models are behind.
+mod lag;
 // `annals verify` on a whole log and on changed ones.
 mod verify;
 // `annals backup` while writers write, and a start on the copy.

@@ -17,7 +17,7 @@ const MIB: u64 = 1024 * 1024;
 /// No write-ahead log is longer, with the batch on top of its bound.
 const BOUND: u64 = 128 * MIB;
 /// How much is written at the least, in all of them together.
-const LOAD: u64 = 3 * BOUND;
+const LOAD: u64 = 3 * 96 * MIB;
 /// So many commands in a list, and so long a text in each.
 const COMMANDS: usize = 500;
 const TEXT: usize = 6_000;
@@ -117,7 +117,7 @@ async fn write_ahead_logs_stay_within_their_bound_and_are_gone_after_an_end_in_o
     let is_over = Arc::new(AtomicBool::new(false));
     let watching = tokio::spawn(watch(data.clone(), is_over.clone()));
     let path = data.display().to_string();
-    let replayed = tokio::task::spawn_blocking(move || annals(&["--data", &path, "replay"]));
+    let replayed = tokio::task::spawn_blocking(move || annals(&["--data-folder", &path, "replay"]));
     let replayed = replayed.await.unwrap();
     assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
     is_over.store(true, Ordering::Relaxed);

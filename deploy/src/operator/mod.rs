@@ -18,6 +18,7 @@ use crate::{
     client::Client,
     exit::{Code, Exit},
     progress::Line,
+    shown::all_shown,
 };
 
 /// Runs some long work of the service and shows its progress; answers with what it saw.
@@ -46,6 +47,21 @@ fn progress_bar() -> ProgressBar {
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style)
+}
+
+/// Waits until questions show everything that was written, and says up to where.
+async fn until_shown(client: &Client) -> Result<(), Exit> {
+    let shown = all_shown(client, |reached, head| {
+        tell(&format!("the read models are at {reached} of {head}\n"));
+    });
+    let position = shown.await.map_err(Exit::failed)?;
+    print(&format!("every question shows it: position {position}\n"));
+    Ok(())
+}
+
+/// Says on standard error how it goes. A closed one is no failure.
+fn tell(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).ok();
 }
 
 /// Writes a result to standard output. A closed one is no failure.

@@ -33,13 +33,15 @@ const COUNTERS: [(&str, &str); 11] = [
     ),
 ];
 /// What goes up and down.
-const GAUGES: [(&str, &str); 8] = [
+const GAUGES: [(&str, &str); 10] = [
     ("annals_bus_connected", "Whether the bus carries: 1 or 0."),
     ("annals_http_connections", "Connections that are open."),
     ("annals_log_damaged_places", "Places of the log that are known to be damaged."),
-    ("annals_projection_lag_events", "Events that the read models are behind."),
+    ("annals_log_head_position", "Where the log ends; not a number: it does not say."),
+    ("annals_projection_lag_events", "Events that the read models are behind the log."),
     ("annals_projection_position", "The position that the read models are at."),
     ("annals_projection_stopped", "Whether the read models stopped at an event: 1 or 0."),
+    ("annals_query_connections_in_use", "Connections to the read models that questions hold."),
     ("annals_relay_lag_events", "Events that are not on the bus yet."),
     ("annals_relay_position", "The position that the bus has come to."),
 ];

@@ -145,14 +145,8 @@ impl Meter {
     }
 
     fn record(&self, events: usize, took: Duration) {
-        let (generation, position, lag) = {
-            let progress = self.progress.borrow();
-            (progress.generation.to_string(), progress.position, progress.lag())
-        };
-        let gauge = |value: u64| u32::try_from(value).map_or(f64::MAX, f64::from);
+        let generation = self.progress.borrow().generation.to_string();
         let labels = [("generation", generation)];
-        metrics::gauge!("annals_projection_position", &labels).set(gauge(position.0));
-        metrics::gauge!("annals_projection_lag_events", &labels).set(gauge(lag));
         metrics::counter!("annals_projection_events_total", &labels)
             .increment(u64::try_from(events).unwrap_or(u64::MAX));
         metrics::histogram!("annals_projection_batch_duration_seconds").record(took.as_secs_f64());

@@ -16,6 +16,7 @@ use crate::{
     exit::{Code, Exit},
     import::{CommandSink, ItemAnswer},
     service::{Connected, Missing},
+    shown::all_shown,
 };
 
 /// How many commands are sent at a time.
@@ -30,7 +31,12 @@ pub async fn run(service: &Service, demo: Demo) -> Result<(), Exit> {
     let today = system_clock()();
     let company = Company::draw(demo.seed, demo.accounts, today);
     let connected = Connected::to(service, &demo.target, Missing::Make).await?;
-    let outcome = fill(&connected.client, &company).await;
+    let outcome = match fill(&connected.client, &company).await {
+        Ok(sent) => {
+            all_shown(&connected.client, |_, _| {}).await.map(|_| sent).map_err(Exit::failed)
+        }
+        Err(exit) => Err(exit),
+    };
     connected.close().await;
     let (sent, replayed) = outcome?;
     print(&format!(
