@@ -198,6 +198,8 @@ pub struct Shape {
 pub struct Settings<'a> {
     /// Settings of PostgreSQL: `name=value`.
     pub postgres: &'a [&'a str],
+    /// The folder of PostgreSQL, where it is not the cluster's own.
+    pub postgres_folder: Option<&'a Path>,
     /// Environment of every service.
     pub services: &'a [(&'static str, String)],
     /// A mistake that is compiled in.
@@ -244,7 +246,8 @@ impl Cluster {
     /// When one of them does not start.
     pub fn start_with(shape: Shape, settings: &Settings<'_>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let postgres = PostgresServer::start_with(folder.path(), settings.postgres);
+        let place = settings.postgres_folder.unwrap_or(folder.path());
+        let postgres = PostgresServer::start_with(place, settings.postgres);
         let nats = NatsServer::start("cluster", &folder.path().join("nats"));
         let nats = nats.expect("tests/run.sh installs nats-server");
         let mut environment = environment(folder.path(), postgres.url());

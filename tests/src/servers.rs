@@ -84,6 +84,11 @@ impl PostgresServer {
         }
     }
 
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.shell.as_mut().is_some_and(|shell| matches!(shell.try_wait(), Ok(None)))
+    }
+
     /// Sends a signal to the server's first process.
     pub fn signal(&self, name: &str) {
         signal(self.server, name);
@@ -116,7 +121,9 @@ impl PostgresServer {
 
     fn end(&mut self, name: &str) {
         if let Some(mut shell) = self.shell.take() {
-            signal(self.server, name);
+            if matches!(shell.try_wait(), Ok(None)) {
+                signal(self.server, name);
+            }
             // It waits for the server.
             shell.wait().expect("bash ends");
         }
@@ -125,7 +132,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        if self.shell.is_some() {
+        if self.is_running() {
             // A stopped one would never end.
             self.signal_all("CONT");
             self.end("INT");

@@ -13,10 +13,12 @@ use std::{
 use events::testing::skipped;
 use serde_json::json;
 use tempfile::TempDir;
-use tests::{Accepted, Answer, Http, Launch, Process, annals, until};
+use tests::{Accepted, Answer, Cluster, Http, Launch, Process, Settings, Shape, annals, until};
 
-/// How large the file system is.
-const SIZE: &str = "size=96m,mode=0700";
+/// How large the file system of one process is.
+const SMALL: &str = "size=96m,mode=0700";
+/// How large that of a PostgreSQL server is.
+const LARGER: &str = "size=320m,mode=0700";
 /// How often each kind of command is tried on a full disk.
 const TRIES: usize = 60;
 
@@ -25,10 +27,10 @@ struct Small(TempDir);
 
 impl Small {
     /// Mounts one; counts the test as skipped where that is not permitted.
-    fn mount(test: &str) -> Option<Self> {
+    fn mount(test: &str, options: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", SIZE, "annals-test"]).arg(folder.path());
+        mount.args(["-t", "tmpfs", "-o", options, "annals-test"]).arg(folder.path());
         match mount.output() {
             Ok(output) if output.status.success() => Some(Self(folder)),
             _ => {
@@ -116,7 +118,8 @@ fn verifies(data: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_answers_507_and_questions_all_along_and_heals() {
-    let Some(small) = Small::mount("a_full_disk_answers_507_and_questions_all_along_and_heals")
+    let Some(small) =
+        Small::mount("a_full_disk_answers_507_and_questions_all_along_and_heals", SMALL)
     else {
         return;
     };
@@ -135,7 +138,8 @@ async fn a_full_disk_answers_507_and_questions_all_along_and_heals() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_on_a_full_disk_answers_questions_and_heals() {
-    let Some(small) = Small::mount("a_start_on_a_full_disk_answers_questions_and_heals") else {
+    let Some(small) = Small::mount("a_start_on_a_full_disk_answers_questions_and_heals", SMALL)
+    else {
         return;
     };
     let process = Process::start(&small.data());
@@ -151,4 +155,47 @@ async fn a_start_on_a_full_disk_answers_questions_and_heals() {
     has_healed(&http).await;
     assert!(process.terminate().success());
     verifies(&small.data());
+}
+
+/// PostgreSQL ends itself when its own log finds no room, and its supervisor starts it again. Until
+/// then commands are answered with 503, and with 507 where it only refuses them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_under_postgresql_loses_nothing_and_heals() {
+    let test = "a_full_disk_under_postgresql_loses_nothing_and_heals";
+    let Some(small) = Small::mount(test, LARGER) else { return };
+    let mut cluster = Cluster::start_with(
+        Shape { commands: 1, projections: 1, queries: 1 },
+        &Settings {
+            postgres: &["max_wal_size=64MB", "min_wal_size=32MB"],
+            postgres_folder: Some(small.0.path()),
+            ..Settings::default()
+        },
+    );
+    let http = cluster.http(0, 0);
+    let mut acknowledged = vec![http.accept("CreateAccount", json!({ "name": "Contoso" })).await];
+    for _ in 0..2 {
+        let mut refused = 0;
+        while refused < TRIES {
+            small.fill();
+            let body = json!({ "name": "Fabrikam", "description": "x".repeat(2_000) });
+            let answer = http.command("CreateAccount", body).await;
+            match answer.status.as_u16() {
+                200 => acknowledged.push(answer.accepted()),
+                503 | 507 => refused += 1,
+                status => panic!("{status}: {}", answer.text()),
+            }
+        }
+        small.make_room();
+        if !cluster.postgres.is_running() {
+            cluster.postgres.restart();
+        }
+        until("a command is accepted", async || {
+            let answer = http.command("CreateAccount", json!({ "name": "Northwind" })).await;
+            answer.status.is_success()
+        })
+        .await;
+    }
+    for Accepted { id, position, .. } in &acknowledged {
+        http.see(&format!("/accounts/{id}"), position).await;
+    }
 }
