@@ -10,7 +10,11 @@ use axum::{
     routing::post,
 };
 use command_service::http::{App, Problem, object};
-use events::{access::Scope, ids::LogId, store::EventFeed};
+use events::{
+    access::Scope,
+    ids::LogId,
+    store::audit::{Audit, HearAudit},
+};
 use projection_service::{read_side::ReadSide, replay::ReplayProgress};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -55,15 +59,16 @@ fn replay(read_side: ReadSide) -> Response {
 
 /// `POST /admin/verify`: checks the whole log.
 #[must_use = "routes do nothing until they are served"]
-pub fn verify_route(app: App, feed: Arc<dyn EventFeed>, log: LogId) -> Router {
+pub fn verify_route(app: App, store: Arc<dyn Audit>, log: LogId) -> Router {
     let check = move |headers: HeaderMap| {
-        let (app, feed) = (app.clone(), feed.clone());
+        let (app, store) = (app.clone(), store.clone());
         async move {
             app.allow(&headers, Scope::Admin).await?;
             Ok::<_, Problem>(stream_of(move |progress, _| async move {
-                let hear = move |done, total| progress.at("events", done, total);
+                let hear: HearAudit =
+                    Arc::new(move |what, done, total| progress.at(what, done, total));
                 let verified =
-                    verify(&*feed, log, hear).await.map_err(|error| error.to_string())?;
+                    verify(&*store, log, hear).await.map_err(|error| error.to_string())?;
                 serde_json::to_value(verified).map_err(|error| error.to_string())
             }))
         }

@@ -208,7 +208,7 @@ fn routes(opened: &Opened, read_side: &ReadSide, clock: Clock, folder: PathBuf) 
     command_service::http::router(app.clone())
         .merge(query_api::router(questions))
         .merge(admin::replay_route(app.clone(), move || Some(replayed.clone())))
-        .merge(admin::verify_route(app.clone(), feed, log))
+        .merge(admin::verify_route(app.clone(), store.clone(), log))
         .merge(admin::backup_route(app, sources))
         .merge(health::router(health))
 }

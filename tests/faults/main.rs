@@ -15,5 +15,7 @@ mod killed;
 mod bus;
 // Disks that lose power, fail or fill up.
 mod disk;
+// A bit of the log flips.
+mod flips;
 // The cluster: processes, servers and what they keep.
 mod cluster;

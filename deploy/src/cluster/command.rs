@@ -61,7 +61,7 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
         None => health,
     };
     let router = command_service::http::router(app.clone())
-        .merge(admin::verify_route(app.clone(), feed, log))
+        .merge(admin::verify_route(app.clone(), store.clone(), log))
         .merge(admin::no_backup_route(app))
         .merge(health::router(health));
     let address = listener.local_addr().map_err(Exit::failed)?;

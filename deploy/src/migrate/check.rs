@@ -15,7 +15,7 @@ use super::{source::Source, watch::Watch};
 use crate::{
     cluster::exit_of_keys,
     exit::{Code, Exit},
-    verify::{Finding, Verified, verify},
+    verify::{Verified, verify_events},
 };
 
 /// How many are compared at a time.
@@ -35,13 +35,13 @@ pub(super) async fn check_log(
     let beside =
         Beside { target: target.clone(), source: source.store.clone(), watch: watch.clone() };
     let show = |done, total| watch.show("events checked", done, total);
-    let verified = verify(&beside, source.log, show).await;
+    let verified = verify_events(&beside, source.log, show).await;
     if watch.is_stopped() {
         return Err(watch.stopped().await);
     }
-    let Verified { finding, .. } = verified.map_err(Exit::failed)?;
-    if let Some(Finding { position, what, .. }) = finding {
-        return Err(different(format!("position {position}: {what}")));
+    let verified: Verified = verified.map_err(Exit::failed)?;
+    if let Some(finding) = verified.first() {
+        return Err(different(format!("position {}: {}", finding.position, finding.what)));
     }
     let commands = check_ledger(source, target, watch).await?;
     let attempts = check_attempts(source, target, watch).await?;

@@ -7,6 +7,7 @@ use crate::{
     ids::{CommandId, LogId, StreamName, TokenId},
 };
 
+pub mod audit;
 mod checksum;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -16,6 +17,7 @@ mod links;
 pub mod memory;
 mod names;
 pub mod postgres;
+mod recent;
 mod sequencer;
 mod shared;
 pub mod sqlite;

@@ -4,6 +4,7 @@
 //! processes meet at the head row, which every commit moves by compare-and-set: positions are dense,
 //! and their order is the order of commits. Whoever loses the race looks again and judges again.
 
+mod audit;
 mod carry;
 mod commit;
 mod failure;
@@ -35,7 +36,10 @@ use self::{
 };
 use super::{
     Answer, Append, AppendError, Appended, Attempt, Clock, Damage, EventFeed, EventStore, Head,
-    LedgerEntry, RecordedAttempt, StoreError, StreamReader, group::Requests, ladder::Hear,
+    LedgerEntry, RecordedAttempt, StoreError, StreamReader,
+    audit::{Audit, Audited, HearAudit},
+    group::Requests,
+    ladder::Hear,
     shared::Shared,
 };
 use crate::{
@@ -120,6 +124,9 @@ impl PostgresStore {
         let link = Link::open_first(&server).await?;
         let shared = Arc::new(Shared::new(log, state.head));
         let reader = Reader::new(database.clone(), Arc::clone(&shared));
+        for (place, what) in reader.look_at_the_end(state).await {
+            shared.note_damage(place, &what);
+        }
         let watcher = Watcher::start(reader.clone(), Arc::clone(&shared));
         let (requests, writer) = writer::start(server, link, state, clock, Arc::clone(&shared));
         let writer = Mutex::new(Some(writer));
@@ -287,6 +294,23 @@ impl EventStore for PostgresStore {
         position: Position,
     ) -> Answer<'_, Result<(), StoreError>> {
         Box::pin(self.requests.save_checkpoint(name, position))
+    }
+}
+
+impl Audit for PostgresStore {
+    fn audit(&self, hear: HearAudit) -> Answer<'_, Result<Audited, StoreError>> {
+        Box::pin(audit::audit(&self.reader, self.shared.log, hear))
+    }
+
+    fn stored(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
+        Box::pin(async move {
+            let head = self.shared.open_head()?.position;
+            Ok(self.reader.log(after, head, limit).await?)
+        })
     }
 }
 

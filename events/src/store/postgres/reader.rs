@@ -22,6 +22,8 @@ use crate::{
     store::{
         Head, LedgerEntry, RecordedAttempt,
         links::{Part, damage},
+        recent::{CHECKS, RECENT, first_changed},
+        sequencer::LogState,
         shared::Shared,
     },
 };
@@ -161,6 +163,50 @@ impl Reader {
         let query = query.bind(after.map(|command| command.0)).bind(sql(limit as u64));
         let log = self.shared.log;
         self.rows(query).await?.iter().map(|row| rows::ledger_entry(row, log)).collect()
+    }
+
+    /// What is damaged at the end of the log: the place and what is wrong.
+    pub(super) async fn look_at_the_end(&self, state: LogState) -> Vec<(String, Arc<str>)> {
+        let log = self.shared.log;
+        let after = Position(state.head.position.0.saturating_sub(RECENT));
+        let limit = usize::try_from(RECENT).unwrap_or(usize::MAX);
+        let events = self.log(after, Position::START, limit).await;
+        let attempts = self.attempts(state.attempts.saturating_sub(RECENT), limit).await;
+        let ledger = sqlx::query(concat!(
+            ledger_columns!(),
+            " where c.command_id in (select command_id from events where position > $1)"
+        ));
+        let ledger = self.rows(ledger.bind(after.sql())).await;
+        let ledger = ledger.and_then(|rows| {
+            rows.iter().try_for_each(|row| rows::ledger_entry(row, log).map(drop))
+        });
+        let mut looked = vec![
+            ("log", events.map(|events| first_changed(log, &events))),
+            ("attempts", attempts.map(|_| None)),
+            ("checkpoints", self.checkpoints().await.map(|_| None)),
+            ("ledger", ledger.map(|()| None)),
+        ];
+        for check in &CHECKS {
+            let found = self.rows(sqlx::query(check.sql).bind(after.sql())).await;
+            let told = |row: &PgRow| {
+                let position = row.try_get::<i64, _>(1).unwrap_or_default();
+                format!("position {position}: {}", check.what)
+            };
+            looked.push((check.kind, found.map(|rows| rows.first().map(told))));
+        }
+        let mut damage = Vec::new();
+        for (place, found) in looked {
+            match found {
+                Ok(None) => {}
+                Ok(Some(what)) => damage.push((place.to_owned(), what.into())),
+                Err(Failure::Damaged(what)) => damage.push((place.to_owned(), what)),
+                // What cannot be asked now is no damage.
+                Err(failure) => {
+                    tracing::warn!(?failure, place, "the end of the log was not checked");
+                }
+            }
+        }
+        damage
     }
 
     /// Where every process manager stands.

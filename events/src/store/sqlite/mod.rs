@@ -2,6 +2,7 @@
 //!
 //! Whoever opens it owns it: that no other process writes to the same file is seen to outside.
 
+mod audit;
 mod backup;
 mod carry;
 mod failure;
@@ -10,6 +11,7 @@ mod peek;
 #[cfg(feature = "planted")]
 mod planted;
 mod reader;
+mod recent;
 mod rows;
 mod schema;
 mod statements;
@@ -33,6 +35,7 @@ use self::{maintenance::Maintenance, reader::Readers, schema::Opened};
 use super::{
     Answer, Append, AppendError, Appended, Attempt, Clock, Damage, EventFeed, EventStore, Head,
     LedgerEntry, RecordedAttempt, StoreError, StreamReader,
+    audit::{Audit, Audited, HearAudit},
     group::Requests,
     ladder::{Hear, unheard},
     shared::Shared,
@@ -105,6 +108,9 @@ impl SqliteStore {
     fn start(path: &Path, opened: Opened, clock: Clock, readers: usize) -> Result<Self, OpenError> {
         let Opened { connection, log, state } = opened;
         let shared = Arc::new(Shared::new(log, state.head));
+        for (place, what) in recent::look(&connection, log, state) {
+            shared.note_damage(place, &what);
+        }
         let (readers, mut others) = Readers::start(path, log, readers)?;
         let (maintenance, thread) = Maintenance::start(path, Arc::clone(&shared))?;
         others.push(thread);
@@ -187,6 +193,15 @@ impl SqliteStore {
             OpenError::Database(error) => failed(&error),
             error => failed(&error),
         })
+    }
+
+    /// Checks a copy of a log that nobody has open, thoroughly: every hash, and what
+    /// [`Audit::audit`] checks. Nothing is written. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn check_copy(path: impl AsRef<Path>) -> Result<Audited, OpenError> {
+        audit::check_copy(path.as_ref())
     }
 
     /// At most `limit` lines of the ledger whose command ids follow `after`, in the order of the
@@ -309,6 +324,34 @@ impl EventStore for SqliteStore {
         position: Position,
     ) -> Answer<'_, Result<(), StoreError>> {
         Box::pin(self.requests.save_checkpoint(name, position))
+    }
+}
+
+impl Audit for SqliteStore {
+    fn audit(&self, hear: HearAudit) -> Answer<'_, Result<Audited, StoreError>> {
+        let (path, log) = (self.path.clone(), self.shared.log);
+        Box::pin(async move {
+            self.shared.open_head()?;
+            let (answer, answered) = oneshot::channel();
+            let check = move || {
+                answer.send(audit::audit(&path, log, &hear)).ok();
+            };
+            let thread = thread::Builder::new().name("annals-log-audit".into()).spawn(check);
+            thread.map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
+            let ended = |_| StoreError::Unavailable("the check has ended early".into());
+            answered.await.map_err(ended)?
+        })
+    }
+
+    fn stored(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Answer<'_, Result<Vec<Arc<Recorded>>, StoreError>> {
+        Box::pin(async move {
+            let head = self.shared.open_head()?.position;
+            self.readers.run(move |reader| reader.log(after, head, limit)).await
+        })
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) struct Reader<'c> {
 }
 
 impl<'c> Reader<'c> {
-    fn new(connection: &'c Connection, id: LogId) -> Result<Self, rusqlite::Error> {
+    pub(super) fn new(connection: &'c Connection, id: LogId) -> Result<Self, rusqlite::Error> {
         Ok(Self {
             id,
             log: connection.prepare(concat!(
