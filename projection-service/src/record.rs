@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use events::{
-    CrmEvent,
+    CrmEvent, Instant,
     access::UserEvent,
     customers::{AccountEvent, ConnectionEvent, ContactEvent},
     ids::Category,
@@ -107,8 +107,8 @@ macro_rules! record {
     ($(#[$meta:meta])* $name:ident($id:ty) {
         $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
     }) => {
-        $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        $(#[$meta])*
         pub struct $name {
             /// Its id.
             pub id: $id,
@@ -146,36 +146,67 @@ pub trait Record: Serialize + DeserializeOwned + Sized {
     const CATEGORY: Category;
     /// The table of its states: key `id`, last column `document`.
     const TABLE: &'static Table;
+    /// Whether what an answer shows of it goes by the day of the question (see [`Self::shown_on`]).
+    const GOES_BY_THE_DAY: bool = false;
 
     /// The record after an event of its stream. Pure; events before the first one say nothing.
     fn fold(before: Option<Self>, fact: &Fact<'_>) -> Option<Self>;
 
     /// The columns between the key and the document, in described order.
     fn columns(&self) -> Vec<Value>;
+
+    /// The record as it was true at a moment, by all the events of its stream. None before it began.
+    #[must_use]
+    fn as_effective(facts: &[Fact<'_>], moment: Instant) -> Option<Self> {
+        happened_by(facts, moment).iter().fold(None, Self::fold)
+    }
+
+    /// The JSON in which an answer shows it on a day, where what is shown goes by the day; none where
+    /// it is the document as it is kept.
+    fn shown_on(&self, _: Day) -> Option<Result<String, serde_json::Error>> {
+        None
+    }
 }
 
-/// The order in which the events of one stream hold in business time.
+/// The events of one stream, each with the instant from which it counts, in the order in which they
+/// hold in business time.
 ///
-/// What happened before the record began counts from its beginning, and later records win on the
-/// same instant. Beginnings and ends (won, lost, opened again, ..) stay in the order in which they
-/// were recorded: each was decided on the state that the one before it had made, so a deal that is
-/// opened again and won anew stays won, whatever day is given for it. Folding those events that
-/// had happened by a moment, in this order, gives the record in the effective sense.
+/// A record begins no later than the first thing that happened to it: its first event counts from
+/// the earliest time of them all, every other from its own. Later records win on the same instant.
+/// Beginnings and ends (won, lost, opened again, ..) stay in the order in which they were recorded:
+/// each was decided on the state that the one before it had made, so a deal that is opened again and
+/// won anew stays won, whatever day is given for it.
 #[must_use]
-pub fn business_order<'a>(facts: &[Fact<'a>]) -> Vec<Fact<'a>> {
-    let begin = facts.iter().min_by_key(|fact| fact.position()).map(Fact::effective_at);
-    let mut ordered = facts.to_vec();
-    ordered.sort_by_key(|fact| (Some(fact.effective_at()).max(begin), fact.position()));
-    let turns: Vec<_> =
-        (0_usize..).zip(&ordered).filter(|(_, f)| is_turn(f.event())).map(|(i, _)| i).collect();
+pub fn business_order<'a>(facts: &[Fact<'a>]) -> Vec<(Instant, Fact<'a>)> {
+    let first = facts.iter().map(Fact::position).min();
+    let begin = facts.iter().map(Fact::effective_at).min();
+    let counts_from = |fact: &Fact<'_>| match begin {
+        Some(begin) if Some(fact.position()) == first => begin,
+        _ => fact.effective_at(),
+    };
+    let mut ordered: Vec<_> = facts.iter().map(|fact| (counts_from(fact), *fact)).collect();
+    ordered.sort_by_key(|(from, fact)| (*from, fact.position()));
+    let turns: Vec<_> = (0_usize..)
+        .zip(&ordered)
+        .filter(|(_, (_, fact))| is_turn(fact.event()))
+        .map(|(place, _)| place)
+        .collect();
     let mut as_recorded: Vec<_> = turns.iter().filter_map(|i| ordered.get(*i).copied()).collect();
-    as_recorded.sort_by_key(Fact::position);
+    as_recorded.sort_by_key(|(_, fact)| fact.position());
     for (index, fact) in turns.into_iter().zip(as_recorded) {
         if let Some(place) = ordered.get_mut(index) {
             *place = fact;
         }
     }
     ordered
+}
+
+/// Those events of one stream that had happened by a moment of business time, in the order in which
+/// they hold (see [`business_order`]). Folded, they give the record in the effective sense.
+#[must_use]
+pub fn happened_by<'a>(facts: &[Fact<'a>], moment: Instant) -> Vec<Fact<'a>> {
+    let ordered = business_order(facts).into_iter();
+    ordered.filter(|(from, _)| *from <= moment).map(|(_, fact)| fact).collect()
 }
 
 /// Whether an event can only follow what was recorded just before it in its stream.

@@ -1,10 +1,10 @@
 //! What all records are asked: a page of the list, one record, every event of its stream.
 
 use axum::extract::{Path, State};
-use events::{Payload, Position, Recorded, Version, access::Scope, ids::StreamName};
+use events::{Payload, Position, Recorded, Version, access::Scope, ids::StreamName, values::Day};
 use projection_service::{
     projector::Fact,
-    record::{Record, business_order},
+    record::Record,
     table::{Table, Value},
 };
 use serde_json::value::RawValue;
@@ -77,12 +77,24 @@ pub(crate) async fn record<R: Record>(
         // It is read from the log.
         let frame = moment.release();
         let record: R = as_effective(&app, &frame, stream).await?.ok_or_else(Problem::not_found)?;
-        return answer::document(&frame, &serde_json::to_string(&record)?, None);
+        let shown = shown_on(&record, frame.day())?;
+        let document = shown.map_or_else(|| serde_json::to_string(&record), Ok)?;
+        return answer::document(&frame, &document, None);
     }
     let binds = [Value::Id(id), Value::Int(moment.position.sql())];
     let row = moment.row(&one(R::TABLE), &binds).await?.ok_or_else(Problem::not_found)?;
     let version = u64::try_from(row.int("version")?).ok().map(Version);
-    answer::document(&moment, row.text("document")?, version.filter(|_| moment.is_present))
+    let version = version.filter(|_| moment.is_present);
+    let document = row.text("document")?;
+    if !R::GOES_BY_THE_DAY {
+        return answer::document(&moment, document, version);
+    }
+    let shown = shown_on(&serde_json::from_str::<R>(document)?, moment.day())?;
+    answer::document(&moment, shown.as_deref().unwrap_or(document), version)
+}
+
+fn shown_on<R: Record>(record: &R, day: Day) -> Result<Option<String>, Problem> {
+    Ok(record.shown_on(day).transpose()?)
 }
 
 /// An id of a path. One that is none names no record.
@@ -129,10 +141,5 @@ async fn as_effective<R: Record>(
         .zip(&payloads)
         .map(|(recorded, payload)| Fact { recorded, payload, zone: &frame.zone })
         .collect();
-    // What is dated before the record began counts from its beginning.
-    let Some(begin) = facts.first().map(Fact::effective_at) else { return Ok(None) };
-    Ok(business_order(&facts)
-        .iter()
-        .filter(|fact| fact.effective_at().max(begin) <= frame.instant)
-        .fold(None, |record, fact| R::fold(record, fact)))
+    Ok(R::as_effective(&facts, frame.instant))
 }

@@ -51,7 +51,8 @@ struct Deal {
     ending: Option<(Option<i64>, u32)>,
 }
 
-/// Open count, open, weighted, won count, won, lost count.
+/// Open count, open, weighted (in millionths of a cent until all is added up), won count, won, lost
+/// count.
 type Figures = [i64; 6];
 
 fn date(day: u32) -> String {
@@ -59,12 +60,11 @@ fn date(day: u32) -> String {
     (start + jiff::Span::new().days(i64::from(day))).to_string()
 }
 
-/// Rounded half to even, as every share of an amount is.
-fn share(amount: i64, percent: i64) -> i64 {
-    let (product, whole) = (i128::from(amount) * i128::from(percent), 1_000_000);
-    let (quotient, rest) = (product / whole, product % whole);
-    let up = rest * 2 > whole || (rest * 2 == whole && quotient % 2 == 1);
-    i64::try_from(quotient + i128::from(up)).expect("a small amount")
+/// What a sum of exact shares is told as: rounded half to even, once.
+fn rounded(millionths: i64) -> i64 {
+    let whole = 1_000_000;
+    let (quotient, rest) = (millionths / whole, millionths % whole);
+    quotient + i64::from(rest * 2 > whole || (rest * 2 == whole && quotient % 2 == 1))
 }
 
 impl Deal {
@@ -88,7 +88,7 @@ impl Deal {
             Some((None, _)) => [0, 0, 0, 0, 0, 1],
             None => {
                 let open = self.estimate.unwrap_or(0);
-                [1, open, share(open, self.probability.unwrap_or(0)), 0, 0, 0]
+                [1, open, open * self.probability.unwrap_or(0), 0, 0, 0]
             }
         }
     }
@@ -125,15 +125,15 @@ impl Pipeline {
     fn sums(&self, by: &str, counts: impl Fn(u32, u64) -> bool) -> BTreeMap<String, Figures> {
         let mut sums = BTreeMap::new();
         for (number, (begin, position, deal)) in self.begins.iter().enumerate() {
-            if !counts(*begin, *position) {
+            // A deal began no later than the first thing that happened to it.
+            let of_deal = || self.happened.iter().filter(|one| one.deal == number);
+            let begin = of_deal().map(|one| one.day).fold(*begin, u32::min);
+            if !counts(begin, *position) {
                 continue;
             }
             let mut deal = deal.clone();
-            // What is dated before the deal began counts from its beginning.
-            let when = |one: &Happened| (one.day.max(*begin), one.position);
-            let of_deal = |one: &&Happened| one.deal == number && counts(when(one).0, one.position);
-            let mut moves: Vec<_> = self.happened.iter().filter(of_deal).collect();
-            moves.sort_by_key(|one| when(one));
+            let mut moves: Vec<_> = of_deal().filter(|one| counts(one.day, one.position)).collect();
+            moves.sort_by_key(|one| (one.day, one.position));
             moves.iter().for_each(|one| deal.apply(one.day, &one.change));
             // Whether it is decided goes by the order of recording, whatever day was given.
             let turns = moves.iter().filter(|one| is_turn(&one.change));
@@ -144,6 +144,7 @@ impl Pipeline {
             sum.iter_mut().zip(deal.figures()).for_each(|(total, figure)| *total += figure);
         }
         sums.retain(|_, figures| *figures != Figures::default());
+        sums.values_mut().for_each(|[_, _, weighted, ..]| *weighted = rounded(*weighted));
         sums
     }
 }

@@ -112,6 +112,53 @@ async fn a_forecast_of_a_past_day_stays_what_it_was() {
     too_early.problem(422, "log_begins");
 }
 
+#[tokio::test]
+async fn what_is_weighted_is_added_up_exactly_and_rounded_once() {
+    let annals = Annals::start().await;
+    let contoso = annals.account("Contoso").await.id;
+    for _ in 0..4 {
+        // A third of 10 cents: each rounded alone would make 12 in all.
+        annals.deal(account(contoso), "0.10", "33.3333", "2027-06-30").await;
+    }
+    for by in ["none", "account", "owner", "quarter", "month", "stage", "state", "product"] {
+        let revenue = annals.now(&format!("/expected-revenue?by={by}")).await;
+        for line in [&revenue["items"][0], &revenue["totals"][0]] {
+            assert_eq!(line["weighted"], brl("0.13"), "{by}");
+            assert_eq!(line["expected"], brl("0.13"), "{by}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deal_that_was_won_before_it_was_entered_counts_from_its_close_date() {
+    let annals = Annals::start_at("2026-05-01T12:00:00Z").await;
+    let deal = annals.deal(Value::Null, "1000.00", "50", "2026-06-30").await.id;
+    let entered = annals.head().await;
+    let win = json!({
+        "opportunity_id": deal, "actual_value": brl("900.00"), "close_date": "2026-03-22",
+    });
+    annals.accept("WinOpportunity", win).await;
+
+    for (day, won) in [("2026-03-21", 0), ("2026-03-22", 1), ("2026-04-01", 1), ("2026-05-01", 1)] {
+        let path = format!("/expected-revenue?as_of={day}&sense=effective");
+        let revenue = annals.now(&path).await;
+        let total = &revenue["totals"][0];
+        assert_eq!(total["won_count"].as_u64().unwrap_or(0), won, "{day}");
+        assert_eq!(sum(&revenue, "BRL", "open_amount"), if won == 0 { "none" } else { "0.00" });
+        let path = format!("/opportunities/{deal}?as_of={day}&sense=effective");
+        let record = annals.get(&path).await;
+        if won == 0 {
+            record.problem(404, "record.not_found");
+        } else {
+            assert_eq!(record.ok()["state"], "Won", "{day}");
+        }
+    }
+    let known = annals.now(&format!("/expected-revenue?as_of={entered}")).await;
+    assert_eq!(sum(&known, "BRL", "open_amount"), "1000.00", "what was known stays");
+    let early = annals.get(&format!("/opportunities/{deal}?as_of=2026-04-01")).await;
+    early.problem(422, "log_begins");
+}
+
 // S30
 #[tokio::test]
 async fn revenue_of_yesterday_stays_with_whom_it_was() {

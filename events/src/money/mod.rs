@@ -204,6 +204,17 @@ impl Money {
         format_minor(self.minor.into(), self.currency)
     }
 
+    /// That share of the amount, exactly: for sums, which are rounded once at their end.
+    #[must_use]
+    pub const fn exact_share(self, percent: Percent) -> ExactShare {
+        let product = self.minor as i128 * percent.scaled() as i128;
+        let whole = product.div_euclid(ExactShare::MILLIONTHS);
+        let rest = product.rem_euclid(ExactShare::MILLIONTHS);
+        // At most 100 % of an amount within the limit, and less than a million.
+        #[expect(clippy::cast_possible_truncation, reason = "both are within an i64")]
+        ExactShare { minor: whole as i64, millionths: rest as i64 }
+    }
+
     /// That share of the amount, rounded half to even.
     #[must_use]
     pub fn share(self, percent: Percent) -> Self {
@@ -211,6 +222,27 @@ impl Money {
         let minor = divide_half_even(product, i128::from(Percent::HUNDRED.scaled()));
         // At most 100 % of an amount within the limit.
         Self { minor: i64::try_from(minor).unwrap_or(self.minor), currency: self.currency }
+    }
+}
+
+/// A share of an amount, not rounded: whole minor units (rounded down) and millionths of one. Both
+/// may be added up on their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExactShare {
+    /// Whole minor units.
+    pub minor: i64,
+    /// Millionths of a minor unit.
+    pub millionths: i64,
+}
+
+impl ExactShare {
+    /// How many of them make a minor unit: a [`Percent`] has four decimals of a hundredth.
+    pub const MILLIONTHS: i128 = 1_000_000;
+
+    /// Sums of both parts as minor units, rounded half to even.
+    #[must_use]
+    pub const fn rounded(minor: i128, millionths: i128) -> i128 {
+        divide_half_even(minor * Self::MILLIONTHS + millionths, Self::MILLIONTHS)
     }
 }
 

@@ -251,3 +251,34 @@ proptest! {
         prop_assert_eq!(i128::from(less.unwrap().minor()), exact);
     }
 }
+
+#[test]
+fn exact_shares_are_rounded_after_they_are_added_up() {
+    let third: Percent = "33.3333".parse().unwrap();
+    let real = Currency::new("BRL").unwrap();
+    let share = Money::new(10, real).unwrap().exact_share(third);
+    assert_eq!(share, ExactShare { minor: 3, millionths: 333_330 });
+    assert_eq!(ExactShare::rounded(4 * 3, 4 * 333_330), 13);
+    assert_eq!(ExactShare::rounded(2, 500_000), 2);
+    assert_eq!(ExactShare::rounded(3, 500_000), 4);
+    // Parts that were taken away again may be below nothing, one by one.
+    assert_eq!(ExactShare::rounded(5, -1_700_000), 3);
+    let most = Money::new(Money::MAX_MINOR.into(), real).unwrap();
+    let all = most.exact_share(Percent::HUNDRED);
+    assert_eq!(all, ExactShare { minor: Money::MAX_MINOR, millionths: 0 });
+}
+
+proptest! {
+    #[test]
+    fn an_exact_share_is_rounded_to_the_share(
+        minor in -Money::MAX_MINOR..=Money::MAX_MINOR,
+        scaled in 0..=1_000_000_i64,
+    ) {
+        let amount = Money::new(minor.into(), Currency::new("BRL").unwrap()).unwrap();
+        let percent = Percent::new(scaled).unwrap();
+        let ExactShare { minor, millionths } = amount.exact_share(percent);
+        prop_assert!((0..1_000_000).contains(&millionths));
+        let rounded = ExactShare::rounded(minor.into(), millionths.into());
+        prop_assert_eq!(rounded, i128::from(amount.share(percent).minor()));
+    }
+}

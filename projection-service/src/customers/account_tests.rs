@@ -15,7 +15,7 @@ use events::{
 use super::ACCOUNTS;
 use crate::{
     customers::{AccountRecord, CONTACTS, ContactRecord, fold_contact},
-    record::{business_order, document},
+    record::{document, happened_by},
     samples::*,
     table::Value,
     world::{World, id, instant, value},
@@ -141,11 +141,23 @@ fn a_back_dated_move_is_unknown_as_recorded_and_true_as_effective() {
 
     assert_eq!(contact_at(&world, before).parent, contoso(), "as recorded on 5 February");
     let facts = world.stream(contact("Bia").stream(), after);
-    let ordered = business_order(&facts);
-    let on_the_fifth: Vec<_> = ordered
-        .iter()
-        .filter(|fact| fact.effective_at() <= instant("2026-02-05T23:00:00Z"))
-        .collect();
-    let record = on_the_fifth.into_iter().fold(None, fold_contact).unwrap();
+    let on_the_fifth = happened_by(&facts, instant("2026-02-05T23:00:00Z"));
+    let record = on_the_fifth.iter().fold(None, fold_contact).unwrap();
     assert_eq!(record.parent, fornecedora, "as it was true on 5 February");
+}
+
+#[test]
+fn a_record_begins_no_later_than_the_first_thing_that_happened_to_it() {
+    let mut world = World::at("2026-02-10T12:00:00Z");
+    on_bia(&mut world, contact_created("Bia", contoso()));
+    let moved = ContactEvent::from(ContactParentChanged { from: contoso(), to: None });
+    let effective = Some(instant("2026-02-01T03:00:00Z"));
+    let after = world.record_effective(contact("Bia").stream(), moved, effective);
+
+    let facts = world.stream(contact("Bia").stream(), after);
+    let as_of = |text| happened_by(&facts, instant(text)).iter().fold(None, fold_contact);
+    assert_eq!(as_of("2026-02-01T02:59:59Z"), None);
+    for text in ["2026-02-01T03:00:00Z", "2026-02-05T12:00:00Z", "2026-02-10T12:00:00Z"] {
+        assert_eq!(as_of(text).unwrap().parent, None, "{text}");
+    }
 }

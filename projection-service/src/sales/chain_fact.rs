@@ -31,12 +31,18 @@ pub(super) struct ChainFact {
 impl ChainFact {
     /// What an event says of its chain's revenue; none when it says nothing of it.
     pub(super) fn of(fact: &Fact<'_>) -> Option<Self> {
+        let moved = Moved::of(fact.event()).or_else(|| {
+            // What is not dated is recorded after its document began.
+            let may_begin = matches!(fact.event(), CrmEvent::Opportunity(_))
+                && fact.recorded.event.effective_at.is_some();
+            may_begin.then_some(Moved::Touched)
+        });
         Some(Self {
             document: fact.recorded.stream.into(),
             position: fact.position().0,
             effective_at: fact.effective_at().micros(),
             day: fact.effective_day().number(),
-            moved: Moved::of(fact.event())?,
+            moved: moved?,
         })
     }
 
@@ -116,6 +122,8 @@ pub(super) enum Moved {
     Ordered(Booking),
     /// The document got another owner.
     Owner(Principal),
+    /// Something else happened to the opportunity, maybe before it was said to begin.
+    Touched,
 }
 
 impl Moved {

@@ -47,18 +47,19 @@ impl Known {
 
     /// The chain after all of these facts, and the steps of its worth over business time.
     ///
-    /// What happened before its document began counts from that beginning; on the same instant the
+    /// A document begins no later than the first thing that happened to it; on the same instant the
     /// later record wins. Whether a deal is open and a quote active goes by the order of recording
     /// (see [`crate::record::business_order`]).
     pub(super) fn of(facts: &[ChainFact]) -> (Steps, Self) {
-        let begins: BTreeMap<RecordRef, When> = facts
-            .iter()
-            .filter(|fact| fact.begins())
-            .map(|fact| (fact.document, (fact.effective_at, fact.day)))
-            .collect();
-        let when = |fact: &ChainFact| {
+        let mut begins: BTreeMap<RecordRef, When> = BTreeMap::new();
+        for fact in facts {
             let own = (fact.effective_at, fact.day);
-            begins.get(&fact.document).map_or(own, |begin| own.max(*begin))
+            let begin = begins.entry(fact.document).or_insert(own);
+            *begin = own.min(*begin);
+        }
+        let when = |fact: &ChainFact| {
+            let begin = begins.get(&fact.document).filter(|_| fact.begins());
+            begin.copied().unwrap_or((fact.effective_at, fact.day))
         };
         let mut ordered: Vec<_> = facts.iter().map(|fact| (when(fact), fact)).collect();
         ordered.sort_by_key(|(when, fact)| (when.0, fact.position));

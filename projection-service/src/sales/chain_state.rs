@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use events::{
     ids::{Category, Principal},
-    money::{Currency, Money, Percent},
+    money::{Currency, ExactShare, Money, Percent},
     values::Day,
 };
 use serde::{Deserialize, Serialize};
@@ -167,7 +167,7 @@ impl Chain {
         let amount = amount.unwrap_or(Money::zero(deal.currency));
         // Without a probability an estimate is worth nothing yet; a quote is worth half.
         let by_default = if quote.is_some() { half() } else { Percent::ZERO };
-        let weighted = amount.share(deal.probability.unwrap_or(by_default));
+        let weighted = amount.exact_share(deal.probability.unwrap_or(by_default));
         let mut dimensions = of_deal(deal, amount.currency(), Standing::Open, deal.close);
         if let Some((offer, _)) = quote {
             dimensions.customer = dimensions.customer.or(Some(offer.customer));
@@ -188,7 +188,7 @@ impl Chain {
             standing: Standing::Open,
             product: None,
         };
-        add(worth, dimensions, open(total, total.share(half())));
+        add(worth, dimensions, open(total, total.exact_share(half())));
     }
 }
 
@@ -212,7 +212,8 @@ fn apply_to_deal(deal: &mut Deal, moved: &Moved) {
         | Moved::Active(_)
         | Moved::Withdrawn
         | Moved::Ordered(_)
-        | Moved::Owner(_) => {}
+        | Moved::Owner(_)
+        | Moved::Touched => {}
     }
 }
 
@@ -253,11 +254,12 @@ fn of_deal(deal: &Deal, currency: Currency, standing: Standing, day: Option<Day>
     }
 }
 
-fn open(amount: Money, weighted: Money) -> Measures {
+fn open(amount: Money, weighted: ExactShare) -> Measures {
     Measures {
         open_count: 1,
         open_amount: amount.minor(),
-        weighted_amount: weighted.minor(),
+        weighted_amount: weighted.minor,
+        weighted_millionths: weighted.millionths,
         ..Measures::default()
     }
 }

@@ -47,7 +47,10 @@ pub(super) struct Dimensions {
 pub(super) struct Measures {
     pub(super) open_count: i64,
     pub(super) open_amount: i64,
+    /// Whole minor units, rounded down; the rest is in `weighted_millionths`.
     pub(super) weighted_amount: i64,
+    /// Millionths of a minor unit: what is weighted is rounded where it is told, not here.
+    pub(super) weighted_millionths: i64,
     pub(super) booked_count: i64,
     pub(super) booked_amount: i64,
     pub(super) won_count: i64,
@@ -57,11 +60,12 @@ pub(super) struct Measures {
 
 impl Measures {
     /// The measures in the order of the columns.
-    pub(super) const fn all(self) -> [i64; 8] {
+    pub(super) const fn all(self) -> [i64; 9] {
         [
             self.open_count,
             self.open_amount,
             self.weighted_amount,
+            self.weighted_millionths,
             self.booked_count,
             self.booked_amount,
             self.won_count,
@@ -75,6 +79,7 @@ impl Measures {
             open_count: with(self.open_count, other.open_count),
             open_amount: with(self.open_amount, other.open_amount),
             weighted_amount: with(self.weighted_amount, other.weighted_amount),
+            weighted_millionths: with(self.weighted_millionths, other.weighted_millionths),
             booked_count: with(self.booked_count, other.booked_count),
             booked_amount: with(self.booked_amount, other.booked_amount),
             won_count: with(self.won_count, other.won_count),

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     chain::chain_of,
-    chain_fact::ChainFact,
+    chain_fact::{ChainFact, Moved},
     chain_known::Known,
     chain_worth::{Dimensions, Measures, Steps, corrections},
 };
@@ -62,7 +62,10 @@ pub static REVENUE_DELTAS: Table = Table {
         optional("product", ColumnType::Text),
         column("open_count", ColumnType::Int),
         column("open_amount", ColumnType::Int),
+        // Together with whole minor units, millionths of one: a sum of rounded amounts would be off
+        // by up to half a unit a row.
         column("weighted_amount", ColumnType::Int),
+        column("weighted_millionths", ColumnType::Int),
         column("booked_count", ColumnType::Int),
         column("booked_amount", ColumnType::Int),
         column("won_count", ColumnType::Int),
@@ -106,6 +109,9 @@ impl Projector for Revenue {
         let row = rows.get(&REVENUE_CHAINS, &[chain.into()])?;
         let known = row.map(|row| read(&REVENUE_CHAINS, &row, "known")).transpose()?;
         let known: Known = known.unwrap_or_default();
+        if known.is_continued_by(&moved) && moved.moved == Moved::Touched {
+            return Ok(Changes::new());
+        }
 
         let number = known.facts;
         let fact_row = vec![chain.into(), number.into(), written(&REVENUE_FACTS, &moved)?];

@@ -7,16 +7,17 @@ use events::{
     customers::OwnerAssigned,
     ids::{CustomerRef, StreamName},
     sales::{
-        CloseDateMoved, EstimateChanged, LostReason, OpportunityEvent, OpportunityLost,
-        OpportunityReopened, OpportunityWon, OrderEvent, ProbabilityChanged, QuoteCloseReason,
-        QuoteClosed, QuoteEvent, StageChanged,
+        CloseDateMoved, EstimateChanged, LostReason, OpportunityDetailsChanged, OpportunityEvent,
+        OpportunityLost, OpportunityReopened, OpportunityWon, OrderEvent, ProbabilityChanged,
+        QuoteCloseReason, QuoteClosed, QuoteEvent, Rating, StageChanged,
     },
+    values::Change,
 };
 use proptest::{prelude::*, test_runner::Config};
 
 use super::REVENUE_DELTAS;
 use crate::{
-    record::business_order,
+    record::happened_by,
     sales::{
         OpportunityRecord, OpportunityState, QuoteRecord, QuoteState, fold_opportunity, fold_order,
         fold_quote,
@@ -25,8 +26,8 @@ use crate::{
     world::{World, instant, value},
 };
 
-/// Owner, stage, state and period, as the rows hold them, and the eight measures.
-type Sums = BTreeMap<(String, String, String, Option<i64>), [i64; 8]>;
+/// Owner, stage, state and period, as the rows hold them, and the nine measures.
+type Sums = BTreeMap<(String, String, String, Option<i64>), [i64; 9]>;
 
 fn customer() -> CustomerRef {
     CustomerRef::Account(account("Contoso"))
@@ -49,6 +50,8 @@ fn deal_event(kind: u8, n: u32) -> OpportunityEvent {
         }
         .into(),
         6 => OpportunityReopened {}.into(),
+        7 => OpportunityDetailsChanged { rating: Change::Set(Rating::Hot), ..Default::default() }
+            .into(),
         _ => {
             let to = user(if n.is_multiple_of(2) { "ana" } else { "caro" });
             OwnerAssigned { from: user("ana"), to }.into()
@@ -70,13 +73,13 @@ fn quote_event(kind: u8, n: u32, cents: &str) -> QuoteEvent {
 /// first one.
 fn event(kind: u8, n: u32) -> (StreamName, CrmEvent) {
     match kind {
-        0..=7 => (opportunity("o").stream(), deal_event(kind, n).into()),
-        8..=15 => {
+        0..=8 => (opportunity("o").stream(), deal_event(kind, n).into()),
+        9..=16 => {
             // Different cents, so that one of them is always the higher.
-            let (name, cents) = if kind < 12 { ("q1", "03") } else { ("q2", "04") };
+            let (name, cents) = if kind < 13 { ("q1", "03") } else { ("q2", "04") };
             (quote(name).stream(), quote_event(kind % 4, n, cents).into())
         }
-        16 => {
+        OWNER_OF_ORDER => {
             let to = user(if n.is_multiple_of(2) { "ana" } else { "caro" });
             let assigned = OwnerAssigned { from: user("ana"), to };
             (order("so").stream(), OrderEvent::from(assigned).into())
@@ -90,6 +93,9 @@ fn event(kind: u8, n: u32) -> (StreamName, CrmEvent) {
         }
     }
 }
+
+/// The kind of event that needs the first order.
+const OWNER_OF_ORDER: u8 = 17;
 
 const FIRST: i64 = 20_600;
 
@@ -113,7 +119,9 @@ fn told(days: (u8, u8, u8, Option<u8>), events: &[(u8, u32, u8)]) -> World {
     if let Some(day) = days.3 {
         world.record_effective(order("so").stream(), OrderEvent::from(placed), effective(day));
     }
-    for (kind, n, day) in events.iter().filter(|(kind, ..)| *kind != 16 || days.3.is_some()) {
+    for (kind, n, day) in
+        events.iter().filter(|(kind, ..)| *kind != OWNER_OF_ORDER || days.3.is_some())
+    {
         let (stream, event) = event(*kind, *n);
         world.record_effective(stream, event, effective(*day));
     }
@@ -143,17 +151,15 @@ fn as_was<R>(
     fold: impl Fn(Option<R>, &crate::projector::Fact<'_>) -> Option<R>,
 ) -> Option<R> {
     let facts = world.stream(stream, position);
-    let begin = facts.first()?.effective_at();
-    let cut = Instant::from_micros((day * 86_400 + 86_400) * 1_000_000 + 10_800_000_000);
-    let holds = |fact: &crate::projector::Fact<'_>| fact.effective_at().max(begin) < cut;
-    business_order(&facts).iter().filter(|fact| holds(fact)).fold(None, fold)
+    let cut = Instant::from_micros((day * 86_400 + 86_400) * 1_000_000 + 10_800_000_000 - 1);
+    happened_by(&facts, cut).iter().fold(None, fold)
 }
 
 /// The rule of the chain, counted from the records alone.
 fn counted(world: &World, at: (i64, i64)) -> Sums {
     let mut sums = Sums::new();
     let mut add = |key, index: usize, amount: i64| {
-        sums.entry(key).or_insert([0; 8])[index] += amount;
+        sums.entry(key).or_insert([0; 9])[index] += amount;
     };
     let deal: Option<OpportunityRecord> =
         as_was(world, opportunity("o").stream(), at, fold_opportunity);
@@ -171,8 +177,8 @@ fn counted(world: &World, at: (i64, i64)) -> Sums {
     let stage = deal.as_ref().map(|deal| deal.stage.as_str());
     for placed in &orders {
         let key = || row(&owner_of(placed.owner), stage, "ordered", Some(placed.ordered_on));
-        add(key(), 3, 1);
-        add(key(), 4, placed.totals.total.minor());
+        add(key(), 4, 1);
+        add(key(), 5, placed.totals.total.minor());
     }
     let best = quotes
         .iter()
@@ -182,11 +188,11 @@ fn counted(world: &World, at: (i64, i64)) -> Sums {
     match &deal {
         Some(deal) if deal.state == OpportunityState::Won => {
             let key = || row(&owner_of(deal.owner), stage, "won", deal.close_date);
-            add(key(), 5, 1);
-            add(key(), 6, deal.actual_value.unwrap().minor());
+            add(key(), 6, 1);
+            add(key(), 7, deal.actual_value.unwrap().minor());
         }
         Some(deal) if deal.state == OpportunityState::Lost => {
-            add(row(&owner_of(deal.owner), stage, "lost", deal.close_date), 7, 1);
+            add(row(&owner_of(deal.owner), stage, "lost", deal.close_date), 8, 1);
         }
         Some(deal) if orders.is_empty() => {
             let key = || row(&owner_of(deal.owner), stage, "open", deal.estimated_close_date);
@@ -194,14 +200,17 @@ fn counted(world: &World, at: (i64, i64)) -> Sums {
             let otherwise = percent(if total.is_some() { "50" } else { "0" });
             add(key(), 0, 1);
             add(key(), 1, amount.minor());
-            add(key(), 2, amount.share(deal.probability.unwrap_or(otherwise)).minor());
+            let weighted = amount.exact_share(deal.probability.unwrap_or(otherwise));
+            add(key(), 2, weighted.minor);
+            add(key(), 3, weighted.millionths);
         }
         None if orders.is_empty() => {
             if let Some((quote, total)) = best.zip(total) {
                 let key = || row(&owner_of(quote.owner), None, "open", None);
                 add(key(), 0, 1);
                 add(key(), 1, total.minor());
-                add(key(), 2, total.share(percent("50")).minor());
+                add(key(), 2, total.exact_share(percent("50")).minor);
+                add(key(), 3, total.exact_share(percent("50")).millionths);
             }
         }
         _ => {}
@@ -210,7 +219,7 @@ fn counted(world: &World, at: (i64, i64)) -> Sums {
 }
 
 fn of_the_ledger(world: &World, (position, until): (i64, i64)) -> Sums {
-    let measures = REVENUE_DELTAS.columns.len() + 3 - 8;
+    let measures = REVENUE_DELTAS.columns.len() + 3 - 9;
     let mut sums = Sums::new();
     for row in world.rows_at(&REVENUE_DELTAS, position) {
         let of = |column| value(&REVENUE_DELTAS, &row, column);
@@ -223,12 +232,12 @@ fn of_the_ledger(world: &World, (position, until): (i64, i64)) -> Sums {
             of("state").text().unwrap().to_owned(),
             of("period").int(),
         );
-        let sum = sums.entry(key).or_insert([0; 8]);
+        let sum = sums.entry(key).or_insert([0; 9]);
         for (sum, value) in sum.iter_mut().zip(&row[measures..]) {
             *sum += value.int().unwrap();
         }
     }
-    sums.retain(|_, sum| *sum != [0; 8]);
+    sums.retain(|_, sum| *sum != [0; 9]);
     sums
 }
 
@@ -238,7 +247,7 @@ proptest! {
     #[test]
     fn the_ledger_says_what_a_count_from_scratch_says_at_every_position_and_day(
         days in (0..8_u8, 0..8_u8, 0..8_u8, prop::option::of(0..8_u8)),
-        events in prop::collection::vec((0..18_u8, any::<u32>(), 0..10_u8), 0..12),
+        events in prop::collection::vec((0..19_u8, any::<u32>(), 0..10_u8), 0..12),
     ) {
         let world = told(days, &events);
         for position in 1..=world.head() {

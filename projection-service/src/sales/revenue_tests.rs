@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use events::{
     customers::OwnerAssigned,
     ids::CustomerRef,
+    money::ExactShare,
     sales::{
-        CloseDateMoved, EstimateChanged, LostReason, OpportunityLost, OpportunityReopened,
-        OpportunityWon, ProbabilityChanged, QuoteCloseReason, QuoteClosed, QuoteRevised,
+        CloseDateMoved, EstimateChanged, LostReason, OpportunityDetailsChanged, OpportunityLost,
+        OpportunityReopened, OpportunityWon, ProbabilityChanged, QuoteCloseReason, QuoteClosed,
+        QuoteRevised, Rating,
     },
+    values::Change,
 };
 
 use super::REVENUE_DELTAS;
@@ -17,10 +20,11 @@ use crate::{
     world::{World, instant, value},
 };
 
-const MEASURES: [&str; 8] = [
+const MEASURES: [&str; 9] = [
     "open_count",
     "open_amount",
     "weighted_amount",
+    "weighted_millionths",
     "booked_count",
     "booked_amount",
     "won_count",
@@ -28,10 +32,11 @@ const MEASURES: [&str; 8] = [
     "lost_count",
 ];
 
-/// The sums of the ledger, by the value of a column; measures in the order above.
+/// The sums of the ledger, by the value of a column; measures in the order above, the two parts of
+/// what is weighted rounded to one.
 fn sums(world: &World, position: i64, until: &str, by: &str) -> BTreeMap<String, [i64; 8]> {
     let until = day(until).number();
-    let mut sums: BTreeMap<String, [i64; 8]> = BTreeMap::new();
+    let mut sums: BTreeMap<String, [i64; 9]> = BTreeMap::new();
     for row in world.rows_at(&REVENUE_DELTAS, position) {
         if value(&REVENUE_DELTAS, &row, "business_day").int().unwrap() > until {
             continue;
@@ -45,8 +50,14 @@ fn sums(world: &World, position: i64, until: &str, by: &str) -> BTreeMap<String,
             *sum += value(&REVENUE_DELTAS, &row, measure).int().unwrap();
         }
     }
-    sums.retain(|_, sum| *sum != [0; 8]);
-    sums
+    sums.retain(|_, sum| *sum != [0; 9]);
+    let told = |[open, amount, minor, millionths, rest @ ..]: [i64; 9]| {
+        let weighted = ExactShare::rounded(minor.into(), millionths.into());
+        let [booked, booked_amount, won, won_amount, lost] = rest;
+        let weighted = i64::try_from(weighted).unwrap();
+        [open, amount, weighted, booked, booked_amount, won, won_amount, lost]
+    };
+    sums.into_iter().map(|(group, sum)| (group, told(sum))).collect()
 }
 
 /// The sums in one currency.
@@ -182,6 +193,54 @@ fn a_sale_that_is_recorded_late_counts_from_its_business_day() {
 }
 
 #[test]
+fn a_deal_that_was_won_before_it_was_entered_counts_from_its_close_date() {
+    let mut world = World::at("2026-05-01T12:00:00Z");
+    let entered = sale(&mut world, "o", "1000.00", "50", "2026-06-30");
+    let event = events::sales::OpportunityEvent::from(won("900.00", "2026-03-22"));
+    let closed = Some(instant("2026-03-22T03:00:00Z"));
+    let after = world.record_effective(opportunity("o").stream(), event, closed);
+    let (nothing, is_won) = ([0; 8], [0, 0, 0, 0, 0, 1, 90_000, 0]);
+    assert_eq!(of(&world, after, "2026-03-21", "BRL"), nothing);
+    for on in ["2026-03-22", "2026-04-01", "2026-05-01"] {
+        assert_eq!(of(&world, after, on, "BRL"), is_won, "on {on}");
+    }
+    let open = [1, 100_000, 50_000, 0, 0, 0, 0, 0];
+    assert_eq!(of(&world, entered, "2026-05-01", "BRL"), open, "as it was known before");
+    assert_eq!(of(&world, entered, "2026-04-30", "BRL"), nothing, "as it was known before");
+}
+
+#[test]
+fn a_deal_counts_from_the_first_thing_that_happened_to_it_whatever_that_is() {
+    let mut world = World::at("2026-05-01T12:00:00Z");
+    sale(&mut world, "o", "1000.00", "50", "2026-06-30");
+    let rated =
+        OpportunityDetailsChanged { rating: Change::Set(Rating::Hot), ..Default::default() };
+    let event = events::sales::OpportunityEvent::from(rated);
+    let dated = |day| Some(instant(day));
+    let stream = opportunity("o").stream();
+    let first = world.record_effective(stream, event.clone(), dated("2026-02-10T12:00:00Z"));
+    let later = world.record_effective(stream, event, dated("2026-05-01T13:00:00Z"));
+    assert_eq!(of(&world, first, "2026-02-09", "BRL")[0], 0);
+    for position in [first, later] {
+        assert_eq!(of(&world, position, "2026-02-10", "BRL")[..3], [1, 100_000, 50_000]);
+    }
+}
+
+#[test]
+fn what_is_weighted_is_added_up_exactly_and_rounded_once() {
+    let mut world = World::at("2026-05-01T12:00:00Z");
+    for name in ["a", "b", "c", "d"] {
+        // A third of 10 cents: each alone would be 3.
+        sale(&mut world, name, "0.10", "33.3333", "2026-06-30");
+    }
+    assert_eq!(figures(&world)[..3], [4, 40, 13]);
+    deal(&mut world, "d", ProbabilityChanged { probability: Some(percent("0.0004")) });
+    assert_eq!(figures(&world)[..3], [4, 40, 10]);
+    deal(&mut world, "c", EstimateChanged { estimated_value: Some(brl("0.08")) });
+    assert_eq!(figures(&world)[..3], [4, 38, 9]);
+}
+
+#[test]
 fn a_deal_that_was_opened_again_and_won_for_an_earlier_day_stays_won() {
     let mut world = World::at("2026-04-01T12:00:00Z");
     sale(&mut world, "o", "5000.00", "50", "2026-06-30");
@@ -201,7 +260,8 @@ fn a_deal_that_was_opened_again_and_won_for_an_earlier_day_stays_won() {
         assert_eq!(of(&world, again, on, "BRL"), [0, 0, 0, 0, 0, 1, 450_000, 0], "on {on}");
     }
     let stream = opportunity("o").stream();
-    let facts = crate::record::business_order(&world.stream(stream, again));
+    let facts =
+        crate::record::happened_by(&world.stream(stream, again), instant("2026-05-10T12:00:00Z"));
     let record = facts.iter().fold(None, crate::sales::fold_opportunity).unwrap();
     assert_eq!(record.state, crate::sales::OpportunityState::Won, "and so says the record");
 }

@@ -107,7 +107,7 @@ async fn answers_are_the_same_whether_sums_are_kept_or_not(world: World) {
         let backdated = (number % 4 == 0).then_some("2026-03-02T12:00:00Z");
         world.set_clock(&format!("2026-04-{:02}T12:00:00Z", 1 + number / 4));
         let name = format!("Deal {number}");
-        world.add_deal(&name, "Contoso", brl(&format!("{}.00", 100 + number)), backdated).await;
+        world.add_deal(&name, "Contoso", brl(&format!("{}.01", 100 + number)), backdated).await;
     }
     // The first question begins to keep sums; they are there soon.
     let kept = async {

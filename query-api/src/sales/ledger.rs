@@ -110,10 +110,11 @@ pub(crate) struct Narrowed {
 }
 
 /// The measures, in the order in which they are selected.
-pub(crate) const MEASURES: [&str; 8] = [
+pub(crate) const MEASURES: [&str; 9] = [
     "open_count",
     "open_amount",
     "weighted_amount",
+    "weighted_millionths",
     "booked_count",
     "booked_amount",
     "won_count",

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use events::{
     Instant,
     access::Scope,
-    money::{Currency, format_minor},
+    money::{Currency, ExactShare, format_minor},
     values::Day,
 };
 use projection_service::{
@@ -70,7 +70,8 @@ pub(crate) struct Line {
     open_count: i64,
     /// What they would bring.
     open_amount: Amount,
-    /// The same, each weighted by its probability.
+    /// The same, each weighted by its probability: added up exactly, then rounded half to even. Lines
+    /// of a split may therefore differ from their total by less than a minor unit each.
     weighted: Amount,
     /// How many orders are booked.
     booked_count: i64,
@@ -282,9 +283,10 @@ async fn sum_up(app: &App, mut moment: Moment, wish: &Wish) -> Answered {
     answer_page(moment, wish, day, groups, totals).await
 }
 
-/// Weighted and booked.
+/// Weighted and booked, rounded once.
 const fn expected(sum: &Measures) -> i128 {
-    sum[2] + sum[4]
+    let [_, _, weighted, millionths, _, booked, _, _, _] = *sum;
+    ExactShare::rounded(weighted, millionths) + booked
 }
 
 async fn answer_page(
@@ -360,13 +362,14 @@ fn line(group: Group, currency: &str, sum: &Measures) -> Result<Line, Problem> {
     let currency = Currency::new(currency).map_err(Problem::damaged)?;
     let amount = |minor: i128| Amount { amount: format_minor(minor, currency), currency };
     let count = |number: i128| i64::try_from(number).map_err(Problem::damaged);
-    let [open_count, open, weighted, booked_count, booked, won_count, won, lost_count] = *sum;
+    let [open_count, open, weighted, millionths, booked_count, booked, won_count, won, lost_count] =
+        *sum;
     Ok(Line {
         group,
         currency,
         open_count: count(open_count)?,
         open_amount: amount(open),
-        weighted: amount(weighted),
+        weighted: amount(ExactShare::rounded(weighted, millionths)),
         booked_count: count(booked_count)?,
         booked: amount(booked),
         expected: amount(expected(sum)),
