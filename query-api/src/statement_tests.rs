@@ -295,8 +295,14 @@ async fn connections_and_sales_are_found_by_an_index(schema: Schema) {
         other_type: Some("account"),
         ended: Some(false),
     };
-    let statement =
-        connections::statement(record, 7, Some(20_000), &narrowed, Some(Uuid::nil()), 51);
+    let statement = connections::statement(
+        record,
+        7,
+        (20_000, Sense::Effective),
+        &narrowed,
+        Some(Uuid::nil()),
+        51,
+    );
     let plan = schema.plan(&statement).await;
     assert!(plan.searches_every_table(), "{plan:#?}");
     let key = [Value::Int(1), Uuid::nil().into()];

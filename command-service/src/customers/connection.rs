@@ -1,8 +1,8 @@
 //! A connection, as decisions need it.
 
 use events::{
-    customers::ConnectionEvent,
-    ids::{Category, ConnectionRoleId, KeyId, PartyRef},
+    customers::{ConnectionEvent, Period, Periods, Standing},
+    ids::{Category, KeyId, PartyRef},
     values::Day,
 };
 
@@ -27,16 +27,8 @@ pub struct ConnectionState {
     pub a: PartyRef,
     /// The other side.
     pub b: PartyRef,
-    /// The role of the side it was made from.
-    pub role_a: Option<ConnectionRoleId>,
-    /// The role of the other side.
-    pub role_b: Option<ConnectionRoleId>,
-    /// First day.
-    pub start: Option<Day>,
-    /// Last day.
-    pub end: Option<Day>,
-    /// Whether somebody ended it.
-    pub ended: bool,
+    /// When it holds, and with which roles.
+    pub periods: Periods,
 }
 
 impl Connection {
@@ -59,9 +51,17 @@ impl Connection {
 }
 
 impl ConnectionState {
-    /// Whether it is over: somebody ended it, or its last day has passed.
+    /// Its last period: the one that is changed, ended, or followed by another.
+    ///
+    /// # Errors
+    /// Never: what was established has a period.
+    pub(super) fn last(&self) -> Result<&Period, Refusal> {
+        self.periods.last().ok_or(Refusal::Internal)
+    }
+
+    /// Whether it is over: its last day, whoever set it, has passed.
     pub(super) fn is_over(&self, today: Day) -> bool {
-        self.ended || self.end.is_some_and(|end| end < today)
+        self.periods.standing_on(today) == Standing::Over
     }
 }
 
@@ -69,35 +69,20 @@ impl Aggregate for Connection {
     type Event = ConnectionEvent;
 
     fn evolve(&mut self, event: &ConnectionEvent) {
-        match (&mut *self, event) {
-            (Self::Unborn, ConnectionEvent::Established(established)) => {
-                *self = Self::Established(ConnectionState {
-                    key: established.key,
-                    a: established.a.record,
-                    b: established.b.record,
-                    role_a: established.a.role,
-                    role_b: established.b.role,
-                    start: established.start,
-                    end: established.end,
-                    ended: false,
-                });
+        match self {
+            Self::Unborn => {
+                if let ConnectionEvent::Established(established) = event {
+                    let mut periods = Periods::default();
+                    periods.evolve(event);
+                    *self = Self::Established(ConnectionState {
+                        key: established.key,
+                        a: established.a.record,
+                        b: established.b.record,
+                        periods,
+                    });
+                }
             }
-            (Self::Established(state), ConnectionEvent::DetailsChanged(changed)) => {
-                changed.start.apply_to(&mut state.start);
-                changed.end.apply_to(&mut state.end);
-            }
-            (Self::Established(state), ConnectionEvent::Ended(ended)) => {
-                state.end = Some(ended.end);
-                state.ended = true;
-            }
-            (Self::Established(state), ConnectionEvent::Reinstated(reinstated)) => {
-                state.start = reinstated.start.or(state.start);
-                state.role_a = reinstated.role_a;
-                state.role_b = reinstated.role_b;
-                state.end = None;
-                state.ended = false;
-            }
-            (Self::Unborn | Self::Established(_), _) => {}
+            Self::Established(state) => state.periods.evolve(event),
         }
     }
 

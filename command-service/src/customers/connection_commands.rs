@@ -19,8 +19,8 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Changes descriptions or days of a connection. What is absent stays as it is; `null` takes a
-/// value away.
+/// Changes descriptions or days of a connection that is not over. What is absent stays as it is;
+/// `null` takes a value away. Where it has several periods, the last one's days change.
 ///
 /// Descriptions are sealed: when given they are written, whether or not they differ.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +34,7 @@ pub struct ChangeConnectionDetails {
     /// What is worth knowing about the other record.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub description_b: Change<Clear<Prose>>,
-    /// The first day.
+    /// The first day, after the last one of an earlier period.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub start: Change<Day>,
     /// The last day, also one to come; not before the first.
@@ -50,20 +50,24 @@ impl Decide for ChangeConnectionDetails {
         self.connection_id.0
     }
 
-    fn decide(&self, own: &Connection, _: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
+    fn decide(&self, own: &Connection, facts: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
         let state = own.require()?;
-        if state.ended {
+        if state.is_over(facts.today()) {
             return Err(Refusal::ConnectionEnded);
         }
-        let (mut start, mut end) = (state.start, state.end);
+        let last = state.last()?;
+        let (mut start, mut end) = (last.start, last.end);
         self.start.apply_to(&mut start);
         self.end.apply_to(&mut end);
         check_dates(start, end)?;
+        if !state.periods.last_may_be(&self.start) {
+            return Err(Refusal::ConnectionDates);
+        }
         let changed = ConnectionDetailsChanged {
             description_a: self.description_a.clone().map(Personal::from),
             description_b: self.description_b.clone().map(Personal::from),
-            start: self.start.against(state.start.as_ref()),
-            end: self.end.against(state.end.as_ref()),
+            start: self.start.against(last.start.as_ref()),
+            end: self.end.against(last.end.as_ref()),
         };
         if changed == ConnectionDetailsChanged::default() {
             return Ok(Vec::new());
@@ -72,7 +76,8 @@ impl Decide for ChangeConnectionDetails {
     }
 }
 
-/// Ends a connection. It stays visible for the days on which it held.
+/// Ends a connection, which holds to the end of its last day. It stays visible for the days on which
+/// it held.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndConnection {
@@ -97,25 +102,32 @@ impl Decide for EndConnection {
 
     fn decide(&self, own: &Connection, facts: &Facts<'_>) -> Result<Vec<ConnectionEvent>, Refusal> {
         let state = own.require()?;
-        if state.ended {
-            let same = state.end == Some(self.end);
-            return if same { Ok(Vec::new()) } else { Err(Refusal::ConnectionEnded) };
+        let last = state.last()?;
+        let is_said = last.end == Some(self.end);
+        if state.is_over(facts.today()) {
+            return if is_said { Ok(Vec::new()) } else { Err(Refusal::ConnectionEnded) };
         }
-        check_dates(state.start, Some(self.end))?;
+        check_dates(last.start, Some(self.end))?;
         if self.end > facts.today() {
             return Err(Refusal::EffectiveInFuture);
+        }
+        if is_said {
+            return Ok(Vec::new());
         }
         Ok(vec![ConnectionEnded { end: self.end }.into()])
     }
 }
 
 /// Takes up a connection that is over, with the roles it had unless others are given.
+///
+/// The days on which it held before stay as they were: from a later first day on it has a further
+/// period.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReinstateConnection {
-    /// The connection: ended, or past its last day. Both ends must be there and in use.
+    /// The connection, past its last day. Both ends must be there and in use.
     pub connection_id: ConnectionId,
-    /// Its new first day; absent, the first day stays as it was.
+    /// The first day of its new period; absent, it goes on as if it had not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<Day>,
     /// The role of the record it was made from; `null` takes it away.
@@ -170,8 +182,9 @@ impl Decide for ReinstateConnection {
         }
         check_end(state.a, facts.states)?;
         check_end(state.b, facts.states)?;
-        let role_a = Self::role(&self.role_a, state.role_a, state.a, facts.states)?;
-        let role_b = Self::role(&self.role_b, state.role_b, state.b, facts.states)?;
+        let last = state.last()?;
+        let role_a = Self::role(&self.role_a, last.role_a, state.a, facts.states)?;
+        let role_b = Self::role(&self.role_b, last.role_b, state.b, facts.states)?;
         Ok(vec![ConnectionReinstated { start: self.start, role_a, role_b }.into()])
     }
 }

@@ -187,3 +187,41 @@ fn a_connection_that_was_never_made_cannot_be_changed_ended_or_taken_up() {
     assert_eq!(world.send::<EndConnection>(end("2026-01-01")), missing);
     assert_eq!(world.send::<ReinstateConnection>(reinstate()), missing);
 }
+
+#[test]
+fn a_connection_holds_to_the_end_of_its_last_day() {
+    // The day of these tests is 2026-11-23.
+    let mut world = world();
+    world.send::<EndConnection>(end("2026-11-23")).unwrap();
+    let related = world.send::<RelateRecords>(json!({ "a": BIA, "b": CONTOSO }));
+    assert_eq!(related, Err(Refusal::ConnectionExists));
+    assert_eq!(world.send::<ReinstateConnection>(reinstate()), Err(Refusal::ConnectionActive));
+    assert_eq!(world.send::<EndConnection>(end("2026-11-23")), Ok(vec![]));
+    // Said too late: it may still be put right while it holds.
+    assert_eq!(world.send::<EndConnection>(end("2026-11-22")).unwrap().len(), 1);
+    assert_eq!(world.send::<EndConnection>(end("2026-11-23")), Err(Refusal::ConnectionEnded));
+}
+
+#[test]
+fn a_connection_past_its_last_day_cannot_be_changed_whoever_set_that_day() {
+    let mut world = world();
+    world.send::<ChangeConnectionDetails>(end("2026-11-22")).unwrap();
+    let refused = world.send::<ChangeConnectionDetails>(end("2026-12-31"));
+    assert_eq!(refused, Err(Refusal::ConnectionEnded));
+}
+
+#[test]
+fn a_later_period_does_not_reach_into_an_earlier_one() {
+    let mut world = world();
+    world.send::<EndConnection>(end("2026-06-30")).unwrap();
+    world.send::<ReinstateConnection>(reinstate()).unwrap();
+    let start = |day: Value| json!({ "connection_id": connection(), "start": day });
+    for day in [json!("2026-06-30"), json!("2026-01-01"), Value::Null] {
+        let refused = world.send::<ChangeConnectionDetails>(start(day));
+        assert_eq!(refused, Err(Refusal::ConnectionDates));
+    }
+    let moved = world.send::<ChangeConnectionDetails>(start(json!("2026-07-01")));
+    assert_eq!(moved.unwrap().len(), 1);
+    let refused = world.send::<EndConnection>(end("2026-03-01"));
+    assert_eq!(refused, Err(Refusal::ConnectionDates));
+}

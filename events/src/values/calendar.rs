@@ -48,6 +48,12 @@ impl Day {
         self.0
     }
 
+    /// The day before, if it lies in the range.
+    #[must_use]
+    pub fn before(self) -> Option<Self> {
+        Self::new(self.0.yesterday().ok()?).ok()
+    }
+
     /// Days since 1970-01-01: what read models store and compare.
     #[must_use]
     pub fn number(self) -> i64 {

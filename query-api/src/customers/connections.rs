@@ -1,8 +1,11 @@
 //! Connections: how a record is related to others, seen from its side.
 
 use axum::extract::{Path, State};
-use events::{access::Scope, ids::Category, values::Day};
-use projection_service::{record::Record, table::Value};
+use events::{access::Scope, customers::Period, ids::Category, values::Day};
+use projection_service::{
+    record::{Record, RecordState},
+    table::Value,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -51,21 +54,29 @@ pub(crate) struct Connection {
     role: Option<Role>,
     description: Option<String>,
     other: OtherSide,
-    /// First day.
+    /// First day of the period that holds, or else of the one before that day.
     start: Option<Day>,
-    /// Last day.
+    /// Last day of that period.
     end: Option<Day>,
-    /// Whether somebody ended it.
+    /// Active on the days of its periods, Inactive on all others.
+    state: RecordState,
+    /// Whether its last day has passed.
     ended: bool,
 }
 
-/// The statement of a page of one record's connections.
+/// Whether a period contains a day, and whether the connection is over on it: in SQL what
+/// [`events::customers::Periods::standing_on`] says.
+const HOLDS: &str =
+    "((s.start_day is null or s.start_day <= ?) and (s.end_day is null or s.end_day >= ?))";
+const IS_OVER: &str = "(s.is_last = 1 and s.end_day is not null and s.end_day < ?)";
+
+/// The statement of a page of one record's connections, each with the period that is shown on a day.
 ///
-/// In the effective sense a connection is there on the days from its first to its last.
+/// In the effective sense a connection is there on the days on which it holds.
 pub(crate) fn statement(
     record: (Category, Uuid),
     position: i64,
-    effective_on: Option<i64>,
+    (day, sense): (i64, Sense),
     narrowed: &Narrowed,
     after: Option<Uuid>,
     limit: usize,
@@ -79,7 +90,7 @@ pub(crate) fn statement(
     ];
     let mut statement = Statement::new(
         "select s.connection_id, s.role_id, s.description, s.other_type, s.other_id, \
-         s.other_role_id, s.other_description, s.start_day, s.end_day, s.ended, \
+         s.other_role_id, s.other_description, s.start_day, s.end_day, s.is_last, \
          coalesce(a.name, c.name, o.name) as other_name, r.name as role_name, \
          q.name as other_role_name from connection_sides s",
     );
@@ -97,12 +108,9 @@ pub(crate) fn statement(
         [Value::from(id), category.name().into()],
     );
     statement.push(" and s.from_position <= ? and s.to_position > ?", [position; 2]);
-    if let Some(day) = effective_on {
-        statement.push(
-            " and (s.start_day is null or s.start_day <= ?) \
-             and (s.end_day is null or s.end_day >= ?)",
-            [day; 2],
-        );
+    statement.push(" and s.shown_from <= ? and s.shown_to >= ?", [day; 2]);
+    if sense == Sense::Effective {
+        statement.push(&format!(" and {HOLDS}"), [day; 2]);
     }
     if let Some(role) = narrowed.other_role {
         statement.push(" and s.other_role_id = ?", [role]);
@@ -110,8 +118,10 @@ pub(crate) fn statement(
     if let Some(other_type) = narrowed.other_type {
         statement.push(" and s.other_type = ?", [other_type]);
     }
-    if let Some(ended) = narrowed.ended {
-        statement.push(" and s.ended = ?", [ended]);
+    match narrowed.ended {
+        Some(true) => statement.push(&format!(" and {IS_OVER}"), [day]),
+        Some(false) => statement.push(&format!(" and not {IS_OVER}"), [day]),
+        None => {}
     }
     if let Some(after) = after {
         statement.push(" and s.connection_id > ?", [after]);
@@ -154,10 +164,9 @@ pub(crate) async fn connections<R: Record>(
     let after = moment
         .begins_after(|key| matches!(key, [Value::Id(_)]))?
         .and_then(|key| key.first().and_then(|value| value.id()));
-    let effective_on = (moment.sense == Sense::Effective).then(|| moment.day().number());
     let record = (R::CATEGORY, id);
-    let position = moment.position.sql();
-    let statement = statement(record, position, effective_on, &narrowed, after, limit + 1);
+    let (position, on) = (moment.position.sql(), (moment.day().number(), moment.sense));
+    let statement = statement(record, position, on, &narrowed, after, limit + 1);
     let rows = moment.rows(&statement.text, &statement.binds).await?;
     if rows.is_empty() {
         require_known::<R>(&mut moment, id).await?;
@@ -166,20 +175,25 @@ pub(crate) async fn connections<R: Record>(
 }
 
 fn page(moment: &Moment, rows: &[Row], limit: usize) -> Answered {
-    let items = rows.iter().take(limit).map(connection).collect::<Result<Vec<_>, _>>()?;
+    let today = moment.day();
+    let items = rows.iter().take(limit).map(|row| connection(row, today));
+    let items = items.collect::<Result<Vec<_>, _>>()?;
     let last = items.last().filter(|_| rows.len() > limit);
     let next = last.map(|last| moment.cursor(vec![last.id.into()])).transpose()?;
     let page = Page { items, next, position: moment.position.to_string() };
     answer::json(moment, &page)
 }
 
-fn connection(row: &Row) -> Result<Connection, Problem> {
+fn connection(row: &Row, today: Day) -> Result<Connection, Problem> {
     let text = |column| row.text_or_none(column).map(|text| text.map(ToOwned::to_owned));
     let role = |id, name| -> Result<Option<Role>, Problem> {
         let Some(id) = row.id_or_none(id)? else { return Ok(None) };
         Ok(Some(Role { id, name: text(name)? }))
     };
     let day = |column| row.int_or_none(column).map(|day| day.and_then(Day::from_number));
+    let (start, end) = (day("start_day")?, day("end_day")?);
+    let holds = Period { start, end, role_a: None, role_b: None }.holds_on(today);
+    let is_past = end.is_some_and(|end| end < today);
     Ok(Connection {
         id: row.id("connection_id")?,
         role: role("role_id", "role_name")?,
@@ -191,9 +205,10 @@ fn connection(row: &Row) -> Result<Connection, Problem> {
             role: role("other_role_id", "other_role_name")?,
             description: text("other_description")?,
         },
-        start: day("start_day")?,
-        end: day("end_day")?,
-        ended: row.int("ended")? != 0,
+        start,
+        end,
+        state: if holds { RecordState::Active } else { RecordState::Inactive },
+        ended: is_past && row.int("is_last")? != 0,
     })
 }
 

@@ -2,8 +2,8 @@
 
 use events::{
     customers::{
-        ConnectionEnded, ConnectionEstablished, ConnectionEvent, ConnectionRoleCategory,
-        ConnectionRoleDefined, ConnectionRoleEvent, ConnectionSide,
+        ConnectionEnded, ConnectionEstablished, ConnectionEvent, ConnectionReinstated,
+        ConnectionRoleCategory, ConnectionRoleDefined, ConnectionRoleEvent, ConnectionSide,
     },
     ids::{ConnectionId, ConnectionRoleId, PartyRef, derived},
 };
@@ -14,6 +14,7 @@ use crate::testing::{World, account, contact, day, line, on_both};
 on_both! { World:
     a_connection_is_seen_from_both_sides,
     in_the_effective_sense_a_connection_is_there_from_its_first_day_to_its_last,
+    a_connection_stands_as_its_periods_and_the_day_say_wherever_one_asks,
 }
 
 fn role(name: &str) -> ConnectionRoleId {
@@ -95,4 +96,64 @@ async fn in_the_effective_sense_a_connection_is_there_from_its_first_day_to_its_
     assert_eq!(none["items"], json!([]));
     let role = world.get(&format!("{path}?role={}", role("Employee"))).await.json();
     assert_eq!(first(&role)["ended"], true);
+}
+
+/// Whether Contoso's list shows the connection, in the effective sense, with `ended=true` and with
+/// `ended=false`; and the state and the role that are told of it.
+async fn told(world: &World, on: &str) -> (bool, bool, bool, Value, Value) {
+    let list = format!("/accounts/{}/connections?as_of={on}", account("Contoso"));
+    let page = async |more: &str| world.get(&format!("{list}{more}")).await.json();
+    let has = |page: Value| !page["items"].as_array().unwrap().is_empty();
+    let effective = has(page("&sense=effective").await);
+    let (over, others) = (has(page("&ended=true").await), has(page("&ended=false").await));
+    let all = page("").await;
+    let seen = first(&all);
+    assert_eq!(seen["ended"], json!(over), "{on}");
+    let path = format!("/connections/{}?as_of={on}", derived("connection"));
+    let one = world.get(&path).await.json();
+    assert_eq!(one["state"], seen["state"], "{on}");
+    assert_eq!((&one["start"], &one["end"]), (&seen["start"], &seen["end"]), "{on}");
+    assert_eq!(one["a"]["role"], seen["role"]["id"], "{on}");
+    (effective, over, others, seen["state"].clone(), one["a"]["role"].clone())
+}
+
+async fn a_connection_stands_as_its_periods_and_the_day_say_wherever_one_asks(world: World) {
+    connected(&world).await;
+    let stream = ConnectionId(derived("connection")).stream();
+    let ended = ConnectionEnded { end: day("2026-02-10") };
+    world.record(stream, ConnectionEvent::Ended(ended)).await;
+    world.set_clock("2026-04-10T12:00:00Z");
+    let again = ConnectionReinstated {
+        start: Some(day("2026-04-01")),
+        role_a: Some(role("Employee")),
+        role_b: None,
+    };
+    world.record(stream, ConnectionEvent::Reinstated(again)).await;
+    let (employer, employee) = (json!(role("Employer")), json!(role("Employee")));
+    // What was known on a day is told as of that day.
+    let known = told(&world, "2026-03-20").await;
+    assert_eq!(known, (false, true, false, json!("Inactive"), employer.clone()));
+    let known = told(&world, "2026-04-10").await;
+    assert_eq!(known, (true, false, true, json!("Active"), employee.clone()));
+    // What was true goes by all periods that are known.
+    let effective = async |on: &str| {
+        let path = format!("/connections/{}?sense=effective&as_of={on}", derived("connection"));
+        let one = world.get(&path).await.json();
+        (one["state"].clone(), one["a"]["role"].clone(), one["periods"].as_array().unwrap().len())
+    };
+    for (on, state, role) in [
+        ("2026-01-20", "Active", &employer),
+        ("2026-02-10", "Active", &employer),
+        ("2026-02-11", "Inactive", &employer),
+        ("2026-03-31", "Inactive", &employer),
+        ("2026-04-01", "Active", &employee),
+    ] {
+        assert_eq!(effective(on).await, (json!(state), role.clone(), 2), "{on}");
+        let path = format!("/accounts/{}/connections", account("Contoso"));
+        let page = world.get(&format!("{path}?sense=effective&as_of={on}")).await.json();
+        let count = usize::from(state == "Active");
+        assert_eq!(page["items"].as_array().unwrap().len(), count, "{on}");
+    }
+    let before = format!("/connections/{}?sense=effective&as_of=2025-12-31", derived("connection"));
+    assert_eq!(world.get(&before).await.code().0, 404);
 }

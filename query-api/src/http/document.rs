@@ -2,7 +2,7 @@
 
 use projection_service::{
     access::{OrganizationRecord, UserRecord},
-    customers::{AccountRecord, ConnectionRecord, ConnectionRoleRecord, ContactRecord, NoteRecord},
+    customers::{AccountRecord, ConnectionRoleRecord, ConnectionView, ContactRecord, NoteRecord},
     sales::{OpportunityRecord, OrderRecord, QuoteRecord},
 };
 use schemars::{JsonSchema, SchemaGenerator};
@@ -141,7 +141,7 @@ impl Document {
             self.add(list.path, "A page of the list.", parameters, &many);
             self.one(list.path, &one, &history);
         }
-        self.one(CONNECTIONS, &schema::<ConnectionRecord>(generator), &history);
+        self.one(CONNECTIONS, &schema::<ConnectionView>(generator), &history);
         self.one(NOTES, &schema::<NoteRecord>(generator), &history);
     }
 
