@@ -47,6 +47,8 @@ impl Write for Counter {
 /// A row whose command is on its way.
 pub(super) struct PendingRow {
     pub(super) row: Row,
+    /// Whether its record is that of another row of its kind, which may have been imported.
+    pub(super) stands_in: bool,
     /// Its record, once that is known.
     pub(super) record: Option<Uuid>,
     /// The natural keys it holds, by slot.

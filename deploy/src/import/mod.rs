@@ -39,19 +39,33 @@
 //! tells such rows apart by their place in the list. A row that changed since it was imported is
 //! reported as `import.row_changed` and not applied.
 //!
+//! A form of numbers with a space between groups takes the spaces that programs write there as well
+//! (no-break, narrow no-break, thin and figure space), one with `'` also `’`; within one number they
+//! are all the same.
+//!
+//! Refused rows can be written to files of their own (`--rejects`), one for each list, which are
+//! corrected and imported like lists. Their last columns say what each row was and must stay as they
+//! are: its list and its number there (`annals_file`, `annals_row`), and with `distinct` which rows made
+//! the records it shares with others (`annals_key`). The file `<list>.kinds` beside it says that of
+//! every row of the list; without it a value in a `distinct` column cannot become one that no refused
+//! row had (`import.kind_unknown`). So a corrected row is the row it was, and nothing is made twice.
+//!
 //! Nothing is guessed: numbers and dates have a named form, look-ups find exactly one row of an
 //! earlier step (`import.lookup_not_found`, `import.lookup_ambiguous`), values of a `map` are all
-//! in it (`import.value_not_mapped`). Replacements are counted. Every row is accounted for.
+//! in it (`import.value_not_mapped`). Replacements are counted. Every row is accounted for. Messages
+//! name what nobody sees: `1<U+200B ZERO WIDTH SPACE>234`.
 
 mod encoding;
 mod scanner;
 mod reader;
 mod mapping;
 mod check;
+mod invisible;
 mod refusal;
 mod values;
 mod lookup;
 mod place;
+mod kinds;
 mod field;
 mod plan;
 mod sink;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     batch::{Batches, PendingRow, Settled, size_of},
     field::Remark,
+    kinds::Kinds,
     lookup::Index,
     plan::{Plan, PlannedStep, natural_key},
     reader::{Row, Table},
@@ -30,6 +31,8 @@ pub(super) struct Import<'a> {
     pub(super) zone: TimeZone,
     pub(super) index: Index,
     pub(super) rejects: Rejects,
+    /// What is known of the kinds of each file, as far as it was needed.
+    pub(super) kinds: HashMap<String, Kinds>,
     /// The records that the row which should have made them did not make, with the step.
     pub(super) missing: HashMap<Uuid, String>,
     pub(super) report: Box<dyn Write + Send>,
@@ -80,6 +83,7 @@ impl Import<'_> {
                         line: bad.line,
                         number: bad.number,
                         origin: None,
+                        key: "",
                         values: None,
                         raw: &bad.raw,
                     };
@@ -113,26 +117,34 @@ impl Import<'_> {
 
     /// The command of a row, unless the row is skipped or refused.
     fn prepare(&mut self, step: &PlannedStep, row: Row, seen: &mut Seen) -> Result<Option<Ready>> {
-        let cells = step.cells(&row);
+        let cells = step.cells(&row.values);
         if !step.applies(cells) {
             self.summary.skipped += 1;
             return Ok(None);
         }
-        if let Some(kind) = step.distinct(cells)
-            && !seen.kinds.insert(kind)
-        {
-            self.summary.repeated += 1;
-            return Ok(None);
-        }
+        let place = match step.distinct(cells) {
+            None => Ok(row.number),
+            Some(kind) => {
+                let place = self.place_of_kind(step, &row, &kind)?;
+                if !seen.kinds.insert(kind) {
+                    self.summary.repeated += 1;
+                    return Ok(None);
+                }
+                place
+            }
+        };
         let keys: Vec<_> = step
             .fills
             .iter()
             .map(|(slot, columns)| (*slot, natural_key(cells, columns)))
             .filter(|(_, key)| !key.is_empty())
             .collect();
-        let mut pending = PendingRow { row, record: None, keys };
+        let stands_in = place.as_ref().is_ok_and(|place| *place != row.number);
+        let mut pending = PendingRow { row, stands_in, record: None, keys };
         let mut remarks = Vec::new();
-        match self.command(step, &mut pending, seen, &mut remarks) {
+        let made =
+            place.and_then(|place| self.command(step, (&mut pending, place), seen, &mut remarks));
+        match made {
             Ok((item, bytes)) => {
                 self.summary.remark(remarks);
                 Ok(Some(Ready { item, bytes, pending }))
@@ -147,12 +159,12 @@ impl Import<'_> {
     fn command(
         &mut self,
         step: &PlannedStep,
-        pending: &mut PendingRow,
+        (pending, place): (&mut PendingRow, u64),
         seen: &mut Seen,
         remarks: &mut Vec<Remark>,
     ) -> Result<(Value, usize), RowRefusal> {
         let row = &pending.row;
-        let id = step.record_id(row, &self.plan.files[&step.file].sha256)?;
+        let id = step.record_id(row, place, &self.plan.files[&step.file].sha256)?;
         if let Some(first) = seen.records.insert(id, row.number) {
             seen.records.insert(id, first);
             let detail = format!("the key is that of row {first}");
@@ -186,7 +198,13 @@ impl Import<'_> {
                     self.settle_keys(&pending, Ok(()));
                 }
                 ItemAnswer::Refused { problem, .. } if problem.code == "command.reused" => {
-                    self.changed(step, &pending)?;
+                    if pending.stands_in {
+                        // The row it stands in for may say more than what makes the kind.
+                        self.summary.already_there += 1;
+                        self.settle_keys(&pending, Ok(()));
+                    } else {
+                        self.changed(step, &pending)?;
+                    }
                 }
                 ItemAnswer::Refused { problem, .. } => {
                     let detail =
@@ -245,12 +263,90 @@ impl Import<'_> {
 
     /// Tells of a row that is not in the product as the list says it.
     fn tell(&mut self, step: &PlannedStep, row: &Reject<'_>, refusal: &RowRefusal) -> Result<()> {
+        let refusal = &refusal.readable();
         let report = &mut self.report;
         self.bar
             .suspend(|| writeln!(report, "{}:{}: {}: {refusal}", step.file, row.line, step.name))
             .context("cannot tell of a refused row")?;
-        self.rejects.write(&step.file, &self.plan.files[&step.file], row, refusal)
+        if !self.rejects.are_kept() {
+            return Ok(());
+        }
+        let plan = self.plan;
+        let kinds = known_kinds(&mut self.kinds, plan, &step.file)?;
+        let key = match (row.values, row.origin) {
+            // A list: which rows made what it shares with others is seen from here.
+            (Some(values), None) => kinds.text_of(kinds_of(plan, &step.file, values)),
+            _ => row.key.to_owned(),
+        };
+        let row = Reject { key: &key, ..*row };
+        self.rejects.write(&step.file, &plan.files[&step.file], &row, kinds, refusal)
     }
+
+    /// Which row of the list makes, or made, the record of a kind: in a list the row itself, the
+    /// first of its kind; in a file of refused rows the one that was the first in its list.
+    fn place_of_kind(
+        &mut self,
+        step: &PlannedStep,
+        row: &Row,
+        kind: &str,
+    ) -> Result<Result<u64, RowRefusal>> {
+        if row.key.is_none() {
+            return Ok(Ok(row.number));
+        }
+        let kinds = known_kinds(&mut self.kinds, self.plan, &step.file)?;
+        Ok(match kinds.first(step, kind) {
+            Some(first) => Ok(first),
+            None if kinds.is_complete() || !step.is_told_by_place() => Ok(row.number),
+            None => Err(RowRefusal::new(
+                "import.kind_unknown",
+                "the row has another value now, and which record that means is only said by the \
+                 file `.kinds` that was written beside this one: put it there again",
+            )),
+        })
+    }
+}
+
+/// What is known of the kinds of a file: found out once, when it is needed.
+fn known_kinds<'a>(
+    known: &'a mut HashMap<String, Kinds>,
+    plan: &Plan,
+    name: &str,
+) -> Result<&'a Kinds> {
+    if !known.contains_key(name) {
+        let file = &plan.files[name];
+        let failed = || format!("cannot read {}", file.path.display());
+        let mut table = Table::open(&file.path, &file.format)?;
+        let mut kinds =
+            if table.has_keys() { Kinds::of_rejects(&file.path)? } else { Kinds::of_list() };
+        while let Some(row) = table.next_row().with_context(failed)? {
+            let Ok(row) = row else { continue };
+            match (&row.key, &row.origin) {
+                (Some(key), _) => kinds.take_in(key),
+                (None, Some(_)) => {}
+                (None, None) => {
+                    for (step, kind) in kinds_of(plan, name, &row.values) {
+                        kinds.add(step, &kind, row.number);
+                    }
+                }
+            }
+        }
+        known.insert(name.to_owned(), kinds);
+    }
+    known.get(name).context("what was found out is known")
+}
+
+/// The kinds that a row of a file is of, for each step that wants only the first of each.
+fn kinds_of<'a>(
+    plan: &'a Plan,
+    name: &'a str,
+    values: &'a [String],
+) -> impl Iterator<Item = (&'a PlannedStep, String)> {
+    let steps = plan.steps.iter().filter(move |step| step.file == name);
+    steps.filter_map(|step| {
+        let cells = step.cells(values);
+        let kind = step.distinct(cells).filter(|_| step.applies(cells))?;
+        Some((step, kind))
+    })
 }
 
 fn reject_of(pending: &PendingRow) -> Reject<'_> {
@@ -259,6 +355,7 @@ fn reject_of(pending: &PendingRow) -> Reject<'_> {
         line: row.line,
         number: row.number,
         origin: row.origin.as_deref(),
+        key: row.key.as_deref().unwrap_or_default(),
         values: Some(&row.values),
         raw: "",
     }

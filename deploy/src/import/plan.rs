@@ -256,8 +256,8 @@ pub(super) fn natural_key(cells: Cells<'_>, columns: &[usize]) -> String {
 }
 
 impl PlannedStep {
-    pub(super) fn cells<'a>(&'a self, row: &'a Row) -> Cells<'a> {
-        Cells { values: &row.values, nulls: &self.nulls }
+    pub(super) fn cells<'a>(&'a self, values: &'a [String]) -> Cells<'a> {
+        Cells { values, nulls: &self.nulls }
     }
 
     /// Whether the step is for this row.
@@ -283,12 +283,22 @@ impl PlannedStep {
         matches!(self.key, Key::Row)
     }
 
-    /// The id of the row's record.
-    pub(super) fn record_id(&self, row: &Row, sha256: &str) -> Result<Uuid, RowRefusal> {
+    /// Whether the record is told by the row's place, and not by its values.
+    pub(super) const fn is_told_by_place(&self) -> bool {
+        matches!(self.key, Key::Row | Key::FileAndRow)
+    }
+
+    /// The id of the row's record. `number` is the row's, or that of the first row of its kind.
+    pub(super) fn record_id(
+        &self,
+        row: &Row,
+        number: u64,
+        sha256: &str,
+    ) -> Result<Uuid, RowRefusal> {
         let Self { source, entity, .. } = self;
         let key = match &self.key {
             Key::Columns(columns) => {
-                let cells = self.cells(row);
+                let cells = self.cells(&row.values);
                 let key = natural_key(cells, columns);
                 if key.is_empty() {
                     return Err(RowRefusal::new("import.blank", "the key must not be blank"));
@@ -299,10 +309,8 @@ impl PlannedStep {
                 }
                 key
             }
-            Key::Row => format!("{ROW_KEY}:{}", row.number),
-            Key::FileAndRow => {
-                format!("{}:{}", row.origin.as_deref().unwrap_or(sha256), row.number)
-            }
+            Key::Row => format!("{ROW_KEY}:{number}"),
+            Key::FileAndRow => format!("{}:{number}", row.origin.as_deref().unwrap_or(sha256)),
         };
         Ok(derived(&format!("{source}:{entity}:{key}")))
     }
@@ -320,7 +328,7 @@ impl PlannedStep {
         (zone, index): (&TimeZone, &Index),
         remarks: &mut Vec<Remark>,
     ) -> Result<Value, RowRefusal> {
-        let cells = self.cells(row);
+        let cells = self.cells(&row.values);
         let about = About { record: &self.record, id, zone, index };
         let mut data = json!({});
         for field in &self.fields {

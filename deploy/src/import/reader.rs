@@ -20,7 +20,19 @@ const MAX_COLUMNS: usize = 1_000;
 
 /// The columns that a file of refused rows has after the list's own. A corrected file of refused
 /// rows is imported like any other: these columns say which row of which file each one is.
-pub const REJECT_COLUMNS: [&str; 7] = [
+pub const REJECT_COLUMNS: [&str; 8] = [
+    "annals_file",
+    "annals_row",
+    "annals_key",
+    "annals_line",
+    "annals_column",
+    "annals_code",
+    "annals_detail",
+    "annals_raw",
+];
+
+/// The columns that such a file had before it said what its rows share with others.
+const OLD_REJECT_COLUMNS: [&str; 7] = [
     "annals_file",
     "annals_row",
     "annals_line",
@@ -29,6 +41,17 @@ pub const REJECT_COLUMNS: [&str; 7] = [
     "annals_detail",
     "annals_raw",
 ];
+
+/// What the columns of a list say besides its own values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marks {
+    /// Nothing: it is a list.
+    None,
+    /// Which row of which list each was.
+    Old,
+    /// And which rows made what it shares with others.
+    New,
+}
 
 /// One row that could be read.
 #[derive(Clone, Debug)]
@@ -39,6 +62,8 @@ pub(super) struct Row {
     pub(super) number: u64,
     /// SHA-256 of the list it comes from, where a file of refused rows says so.
     pub(super) origin: Option<String>,
+    /// Which rows made what it shares with others, where a file of refused rows says so.
+    pub(super) key: Option<String>,
     /// Its values, one for each column of the header.
     pub(super) values: Vec<String>,
 }
@@ -67,7 +92,7 @@ pub(super) struct Table {
     fields: Vec<usize>,
     width: usize,
     encoding: Encoding,
-    of_rejects: bool,
+    marks: Marks,
     rows: u64,
     blank_lines: u64,
 }
@@ -89,7 +114,7 @@ impl Table {
             fields: Vec::new(),
             width: 0,
             encoding: format.encoding,
-            of_rejects: false,
+            marks: Marks::None,
             rows: 0,
             blank_lines: 0,
         };
@@ -125,10 +150,14 @@ impl Table {
             self.columns.push(name.to_owned());
             self.fields.push(index);
         }
-        let own = self.columns.len().saturating_sub(REJECT_COLUMNS.len());
-        if self.columns[own..] == REJECT_COLUMNS {
-            self.of_rejects = true;
-            self.columns.truncate(own);
+        for (marks, names) in
+            [(Marks::New, &REJECT_COLUMNS[..]), (Marks::Old, &OLD_REJECT_COLUMNS[..])]
+        {
+            let own = self.columns.len().saturating_sub(names.len());
+            if self.columns[own..] == *names {
+                self.marks = marks;
+                self.columns.truncate(own);
+            }
         }
         Ok(())
     }
@@ -136,6 +165,11 @@ impl Table {
     /// The names of the columns, in order.
     pub(super) fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// Whether its rows say which rows made what they share with others.
+    pub(super) fn has_keys(&self) -> bool {
+        self.marks == Marks::New
     }
 
     /// How many empty lines were passed over: they hold no row.
@@ -184,13 +218,15 @@ impl Table {
             let value = self.encoding.decode(self.record.field(*field));
             values.push(value.map_err(|detail| self.bad_row(Some(*field), detail))?);
         }
-        let mut row = Row { line: self.record.line, number: self.rows, origin: None, values };
-        if self.of_rejects {
+        let line = self.record.line;
+        let mut row = Row { line, number: self.rows, origin: None, key: None, values };
+        if self.marks != Marks::None {
             let identity = row.values.split_off(self.columns.len());
             row.number = identity[1].parse().map_err(|_| {
                 self.bad_row(None, "`annals_row` must stay as it was written".to_owned())
             })?;
             row.origin = Some(identity[0].clone());
+            row.key = (self.marks == Marks::New).then(|| identity[2].clone());
         }
         Ok(row)
     }

@@ -151,9 +151,20 @@ fn columns_without_a_name_are_left_out_where_the_mapping_says_so() {
 #[test]
 fn a_file_of_refused_rows_says_which_rows_they_were() {
     let header = format!("n,t,{}", REJECT_COLUMNS.join(","));
+    let rows = "1,a,cafe,17,s:k:3,18,t,import.bad_date,no,\n1,a,cafe,x,,,,,,\n";
+    let rows = read(format!("{header}\n{rows}"));
+    let row = rows[0].as_ref().unwrap();
+    assert_eq!((row.number, row.line, row.origin.as_deref()), (17, 2, Some("cafe")));
+    assert_eq!(
+        (row.key.as_deref(), &row.values[..]),
+        (Some("s:k:3"), &["1".into(), "a".into()][..])
+    );
+    assert!(rows[1].as_ref().unwrap_err().detail.contains("annals_row"));
+
+    let header = format!("n,t,{}", OLD_REJECT_COLUMNS.join(","));
     let rows = read(format!("{header}\n1,a,cafe,17,18,t,import.bad_date,no,\n1,a,cafe,x,,,,,\n"));
     let row = rows[0].as_ref().unwrap();
     assert_eq!((row.number, row.line, row.origin.as_deref()), (17, 2, Some("cafe")));
-    assert_eq!(row.values, ["1", "a"]);
+    assert_eq!((&row.key, &row.values[..]), (&None, &["1".into(), "a".into()][..]));
     assert!(rows[1].as_ref().unwrap_err().detail.contains("annals_row"));
 }

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use super::invisible::named;
+
 /// Why one row was refused. The codes are stable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowRefusal {
@@ -16,6 +18,15 @@ pub struct RowRefusal {
 impl RowRefusal {
     pub(super) fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code: Cow::Borrowed(code), column: None, detail: detail.into() }
+    }
+
+    /// The same with every invisible character named: what is wrong may be one of them.
+    pub(super) fn readable(&self) -> Self {
+        Self {
+            code: self.code.clone(),
+            column: self.column.as_deref().map(|column| named(column).into_owned()),
+            detail: named(&self.detail).into_owned(),
+        }
     }
 
     /// In that column, unless it is known already.

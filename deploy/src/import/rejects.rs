@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{
+    kinds::{Kinds, beside},
     plan::{Plan, PlannedFile},
     reader::REJECT_COLUMNS,
     refusal::RowRefusal,
@@ -19,6 +20,8 @@ pub(super) struct Reject<'a> {
     pub(super) line: u64,
     pub(super) number: u64,
     pub(super) origin: Option<&'a str>,
+    /// Which rows made what it shares with others.
+    pub(super) key: &'a str,
     /// Its values; none where it could not be read.
     pub(super) values: Option<&'a [String]>,
     /// The row as it was written, where it could not be read.
@@ -40,11 +43,13 @@ impl Rejects {
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
             for name in plan.files.keys() {
                 let path = folder.join(name);
-                ensure!(
-                    !path.exists(),
-                    "{} is there already: move it away or name another folder",
-                    path.display()
-                );
+                for path in [beside(&path), path] {
+                    ensure!(
+                        !path.exists(),
+                        "{} is there already: move it away or name another folder",
+                        path.display()
+                    );
+                }
             }
         }
         Ok(Self {
@@ -54,12 +59,18 @@ impl Rejects {
         })
     }
 
+    /// Whether refused rows are written at all.
+    pub(super) const fn are_kept(&self) -> bool {
+        self.folder.is_some()
+    }
+
     /// Writes a refused row, once, with the first reason.
     pub(super) fn write(
         &mut self,
         name: &str,
         file: &PlannedFile,
         row: &Reject<'_>,
+        kinds: &Kinds,
         refusal: &RowRefusal,
     ) -> Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
@@ -75,6 +86,7 @@ impl Rejects {
                 .from_writer(File::create_new(&path).with_context(failed)?);
             let header = file.columns.iter().map(String::as_str).chain(REJECT_COLUMNS);
             writer.write_record(header).with_context(failed)?;
+            kinds.write(&path)?;
             self.writers.insert(name.to_owned(), writer);
         }
         let Some(writer) = self.writers.get_mut(name) else { return Ok(()) };
@@ -83,6 +95,7 @@ impl Rejects {
         let about = [
             origin,
             &number,
+            row.key,
             &line,
             refusal.column.as_deref().unwrap_or_default(),
             &refusal.code,

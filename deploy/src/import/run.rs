@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     batch::Batches,
+    invisible::named,
     lookup::Index,
     mapping::Mapping,
     pass::Import,
@@ -64,7 +65,7 @@ pub struct Prepared {
 /// When the mapping makes no sense, a file is missing or unclear, or a file of refused rows is in
 /// the way. One line each.
 pub fn prepare(options: ImportOptions) -> Result<Prepared> {
-    read(options).map_err(|error| anyhow!("{error:#}"))
+    read(options).map_err(|error| anyhow!("{}", named(&format!("{error:#}"))))
 }
 
 fn read(options: ImportOptions) -> Result<Prepared> {
@@ -103,6 +104,7 @@ impl Prepared {
             index: Index::new(plan.slots.len()),
             zone: zone.rules(),
             rejects,
+            kinds: HashMap::new(),
             missing: HashMap::new(),
             report: options.report.unwrap_or_else(|| Box::new(io::stderr())),
             bar: bar(&plan, options.quiet),

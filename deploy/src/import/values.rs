@@ -20,6 +20,13 @@ pub const NUMBER_FORMS: [(&str, Option<char>, char); 8] = [
     ("1'234,56", Some('\''), ','),
 ];
 
+/// The spaces that programs write between groups of digits, and before a unit: plain, no-break, narrow
+/// no-break, thin, figure.
+const SPACES: [char; 5] = [' ', '\u{A0}', '\u{202F}', '\u{2009}', '\u{2007}'];
+
+/// The apostrophes that Swiss programs write between groups.
+const APOSTROPHES: [char; 2] = ['\'', '\u{2019}'];
+
 /// The most digits of a number: beyond it nothing in the product could hold the value.
 const MAX_DIGITS: usize = 24;
 
@@ -71,13 +78,13 @@ impl NumberForm {
         // The sign may stand before the prefix (`-$5`) or after it (`$-5`), once.
         let (mut negative, mut rest) = strip_sign(text);
         if let Some(prefix) = &self.prefix {
-            rest = rest.strip_prefix(prefix.as_str())?.trim_start_matches(' ');
+            rest = rest.strip_prefix(prefix.as_str())?.trim_start_matches(SPACES);
             if !negative {
                 (negative, rest) = strip_sign(rest);
             }
         }
         if let Some(suffix) = &self.suffix {
-            rest = rest.strip_suffix(suffix.as_str())?.trim_end_matches(' ');
+            rest = rest.strip_suffix(suffix.as_str())?.trim_end_matches(SPACES);
         }
         let (whole, fraction) = match rest.split_once(self.point) {
             Some((_, "")) => return None,
@@ -90,7 +97,14 @@ impl NumberForm {
 
     /// The digits before the point. Groups, where there are any, have three digits each.
     fn ungroup(&self, whole: &str) -> Option<String> {
-        let Some(group) = self.group.filter(|group| whole.contains(*group)) else {
+        let written = match &self.group {
+            Some(' ') => &SPACES[..],
+            Some('\'') => &APOSTROPHES[..],
+            Some(group) => std::slice::from_ref(group),
+            None => &[],
+        };
+        // All between the groups of one number are the same.
+        let Some(group) = whole.chars().find(|character| written.contains(character)) else {
             return Some(whole.to_owned());
         };
         let mut parts = whole.split(group);

@@ -21,6 +21,12 @@ fn a_number_is_read_in_its_named_form_and_in_no_other() {
         ("1 234,56", "12 345,6", "12345.6"),
         ("1'234.56", "1'234", "1234"),
         ("1234,56", "-0,5", "-0.5"),
+        ("1 234,56", "1\u{A0}234,56", "1234.56"),
+        ("1 234,56", "1\u{202F}234\u{202F}567,8", "1234567.8"),
+        ("1 234.56", "1\u{2009}234.5", "1234.5"),
+        ("1 234.56", "12\u{2007}345", "12345"),
+        ("1'234.56", "1’234.5", "1234.5"),
+        ("1'234,56", "-1’234’567", "-1234567"),
     ] {
         assert_eq!(number(form, text).as_deref(), Some(value), "{form} {text}");
     }
@@ -46,6 +52,12 @@ fn what_is_not_of_the_form_is_no_number() {
         ("1,234.56", ",234"),
         ("1,234.56", "1,234,"),
         ("1.234,56", "1.23"),
+        ("1 234,56", "1 234\u{A0}567,00"),
+        ("1 234,56", "1\u{200B}234"),
+        ("1 234,56", "1\u{A0}23"),
+        ("1'234.56", "1'234’567"),
+        ("1.234,56", "1\u{A0}234,56"),
+        ("1234,56", "1\u{202F}234,56"),
     ] {
         assert_eq!(number(form, text), None, "{form} {text}");
     }
@@ -56,6 +68,7 @@ fn what_is_not_of_the_form_is_no_number() {
 fn what_stands_around_a_number_must_stand_there() {
     let mut form = NumberForm::new("1,234.56").unwrap();
     form.prefix = Some("$".to_owned());
+    assert_eq!(form.parse("$\u{A0}22,700.00").unwrap().text(), "22700");
     assert_eq!(form.parse("$22,700.00").unwrap().text(), "22700");
     assert_eq!(form.parse("-$5").unwrap().text(), "-5");
     assert_eq!(form.parse("$-5").unwrap().text(), "-5");
