@@ -127,6 +127,11 @@ fn parameters() -> Value {
             json!({ "type": "string", "format": "date-time" }),
             "Business time, when it differs from now."
         ),
-        header("Annals-Reason", json!({ "type": "string" }), "Why. Sealed with the event."),
+        header(
+            "Annals-Reason",
+            json!({ "type": "string" }),
+            "Why. Sealed with the event. UTF-8, or the value form of RFC 8187: \
+             UTF-8''Pre%C3%A7o%20alto; an item of `POST /commands` has a `reason` instead."
+        ),
     ])
 }

@@ -5,12 +5,11 @@ use events::{Channel, Instant, Version, ids::CommandId, values::Prose};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::problem::Problem;
+use super::{problem::Problem, reason::reason};
 use crate::caller::PresentedToken;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const EFFECTIVE_AT: HeaderName = HeaderName::from_static("annals-effective-at");
-const REASON: HeaderName = HeaderName::from_static("annals-reason");
 const CHANNEL: HeaderName = HeaderName::from_static("annals-channel");
 
 /// The headers of a single command.
@@ -43,7 +42,7 @@ impl CommandHeaders {
         let command_id = single(headers, &IDEMPOTENCY_KEY)?.map(command_id).transpose()?;
         let expected = single(headers, &header::IF_MATCH)?.map(version).transpose()?;
         let effective_at = single(headers, &EFFECTIVE_AT)?.map(instant).transpose()?;
-        let reason = single(headers, &REASON)?.map(reason).transpose()?;
+        let reason = reason(headers)?;
         Ok(Self { command_id, expected, effective_at, reason })
     }
 }
@@ -77,12 +76,6 @@ pub(crate) fn instant(text: &str) -> Result<Instant, Problem> {
         return Err(refused());
     }
     text.parse::<Timestamp>().map(Instant::from).map_err(|_| refused())
-}
-
-fn reason(text: &str) -> Result<Prose, Problem> {
-    Prose::new(text).map_err(|error| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "reason.invalid", error.to_string())
-    })
 }
 
 /// The way the command came in.

@@ -3,6 +3,7 @@
 mod strict_json;
 mod problem;
 mod headers;
+mod reason;
 mod body;
 mod one;
 mod list;
