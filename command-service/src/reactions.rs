@@ -13,13 +13,15 @@ use uuid::Uuid;
 
 use crate::{
     handle::{CommandError, Handler, Request},
-    processes::{Reaction, react, reacts_to},
+    processes::{Reaction, react, reacts_in, reacts_to},
 };
 
 /// The name of the checkpoint beside the log.
 pub(crate) const CHECKPOINT: &str = "processes";
 /// How many events are looked at at a time.
 const PAGE: usize = 4_096;
+/// How many of a stream's latest events are looked at at a time.
+const RECENT: u64 = 16;
 /// A reaction that is not available now is tried again after this.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The checkpoint is saved at most this often: each saving may be a flush of the log of its own.
@@ -71,9 +73,10 @@ impl Handler {
     /// Sends a reaction's command. Answers with the position it reached, the start if it was
     /// refused.
     async fn run(&self, reaction: Reaction, why: &Why) -> Result<Position, CommandError> {
-        let Reaction { name, command } = reaction;
+        let command_id = reaction.command_id(why.event);
+        let Reaction { name, command, .. } = reaction;
         let request = Request {
-            command_id: why.event.reaction(name),
+            command_id,
             name,
             command,
             expected: None,
@@ -218,6 +221,22 @@ impl Handler {
         if !reacts_to(&recorded.event.event_type.name) {
             return Ok(());
         }
+        let (why, reactions) = self.asked_for_by(recorded).await?;
+        let ids = reactions.iter().map(|reaction| reaction.command_id(why.event)).collect();
+        let known = self.store.lookup(ids).await?;
+        for (reaction, known) in reactions.into_iter().zip(known) {
+            if known.is_none() {
+                self.run(reaction, &why).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a recorded event asks for, and why.
+    async fn asked_for_by(
+        &self,
+        recorded: &Recorded,
+    ) -> Result<(Why, Vec<Reaction>), CommandError> {
         let payload = Payload::decode(&recorded.event)
             .map_err(|error| StoreError::Damaged(error.to_string().into()))?;
         let cause = recorded.event.cause;
@@ -228,10 +247,46 @@ impl Handler {
         };
         let reactions =
             self.reactions_to(&payload.event, recorded.stream, recorded.version).await?;
-        let ids = reactions.iter().map(|reaction| why.event.reaction(reaction.name)).collect();
-        let known = self.store.lookup(ids).await?;
-        for (reaction, known) in reactions.into_iter().zip(known) {
-            if known.is_none() {
+        Ok((why, reactions))
+    }
+
+    /// The events of a stream, up to a version, whose reactions may not have run yet: those that the
+    /// follower has not passed. A command that changes nothing reports what they did, so its answer
+    /// has to wait for what follows from them. The commands of process managers wait for nobody:
+    /// somebody waits for them.
+    pub(crate) async fn unfinished(
+        &self,
+        request: &Request,
+        stream: StreamName,
+        version: Version,
+    ) -> Result<Vec<Arc<Recorded>>, CommandError> {
+        let mut open = Vec::new();
+        if request.channel == Channel::Process || !reacts_in(stream.category) {
+            return Ok(open);
+        }
+        let passed = self.store.checkpoint(CHECKPOINT).await?;
+        let mut end = version.0;
+        while end > 0 {
+            let begin = end.saturating_sub(RECENT);
+            let limit = usize::try_from(end - begin).unwrap_or(usize::MAX);
+            let page = self.store.read_stream(stream, Version(begin), limit).await?;
+            let is_all_new = page.first().is_some_and(|event| event.position > passed);
+            let reacts = |event: &Arc<Recorded>| {
+                event.position > passed && reacts_to(&event.event.event_type.name)
+            };
+            open.extend(page.into_iter().filter(reacts));
+            end = if is_all_new { begin } else { 0 };
+        }
+        open.sort_by_key(|event| event.position);
+        Ok(open)
+    }
+
+    /// Runs the reactions to these events, also those that ran, with all that follows from them: the
+    /// log holds it all when this returns.
+    pub(crate) async fn run_again(&self, events: &[Arc<Recorded>]) -> Result<(), CommandError> {
+        for recorded in events {
+            let (why, reactions) = self.asked_for_by(recorded).await?;
+            for reaction in reactions {
                 self.run(reaction, &why).await?;
             }
         }

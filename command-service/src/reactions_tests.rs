@@ -166,3 +166,70 @@ async fn who_has_no_lease_follows_nothing_and_takes_over_when_it_is_free() {
     stop.send(true).unwrap();
     following.await.unwrap().unwrap();
 }
+
+/// Where the log ends up with everything that an acceptance brings about.
+async fn position_of(world: &World, event_type: &str) -> Position {
+    let all = world.store.read(Position::START, 10_000).await.unwrap();
+    let last = all.iter().rfind(|event| event.event.event_type.name == event_type);
+    last.unwrap_or_else(|| panic!("no {event_type}")).position
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_told_of_an_acceptance_is_told_a_position_that_shows_all_of_it() {
+    let world = Arc::new(World::new().await);
+    for _ in 0..40 {
+        let (quote, _) = world.active_quote().await;
+        let store = Watched::new(world.store.clone(), None);
+        let handler = world.handler_on(store);
+        let body = json!({ "quote_id": quote, "close_opportunity": "won" });
+        let sent = (0..8).map(|_| {
+            let (world, handler, body) = (world.clone(), handler.clone(), body.clone());
+            tokio::spawn(async move { world.send_to(&handler, "AcceptQuote", body).await.unwrap() })
+        });
+        let sent: Vec<_> = sent.collect();
+        for answer in sent {
+            let position = answer.await.unwrap().position;
+            for event_type in ["quote.accepted", "order.placed", "opportunity.won"] {
+                let of = position_of(&world, event_type).await;
+                assert!(position >= of, "{event_type} at {of}, the answer says {position}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_answer_finishes_what_another_process_left_half_done() {
+    let world = World::shared().await;
+    let (quote, _) = world.active_quote().await;
+    // The process that took the acceptance ends right after its append.
+    let body = json!({ "quote_id": quote, "close_opportunity": "won" });
+    let accept = world.request("AcceptQuote", world.parse("AcceptQuote", &body));
+    world.handler.append_only(accept).await;
+    let before = world.types_after(world.length().await - 1).await;
+    assert_eq!(before, ["quote.accepted"]);
+
+    let other = world.handler_on(world.store.clone());
+    let request = world.request("AcceptQuote", world.parse("AcceptQuote", &body));
+    let id = request.command_id;
+    let first = other.handle(request).await.unwrap();
+    for event_type in ["order.placed", "opportunity.won"] {
+        assert!(first.position >= position_of(&world, event_type).await, "{event_type}");
+    }
+    let mut again = world.request("AcceptQuote", world.parse("AcceptQuote", &body));
+    again.command_id = id;
+    let again = other.handle(again).await.unwrap();
+    assert!(again.replayed);
+    assert_eq!(again.position, first.position, "a repeat gets the first answer");
+}
+
+#[tokio::test]
+async fn a_quiet_answer_on_what_the_follower_has_passed_sends_nothing_again() {
+    let world = World::new().await;
+    let (quote, _) = world.active_quote().await;
+    world.send("AcceptQuote", json!({ "quote_id": quote })).await.unwrap();
+    let store = Watched::new(world.store.clone(), None);
+    follow(&world, &store).await;
+    let handler = world.handler_on(store.clone());
+    world.send_to(&handler, "AcceptQuote", json!({ "quote_id": quote })).await.unwrap();
+    assert_eq!(store.appends.load(Ordering::SeqCst), 1, "its own ledger line, and no reaction");
+}

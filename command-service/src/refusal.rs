@@ -101,8 +101,10 @@ refusals! {
     OpportunityClosed = "opportunity.closed", "the opportunity is closed";
     /// The opportunity is open.
     OpportunityOpen = "opportunity.open", "the opportunity is open";
-    /// Active quotes must be named when an opportunity is won.
+    /// Active quotes must be named when an opportunity is won or lost.
     OpportunityActiveQuotes { quotes: Vec<QuoteId> } = "opportunity.active_quotes", "the opportunity has active quotes that the command does not name";
+    /// What the customer has accepted is ordered, and not lost.
+    OpportunityOrdered { quotes: Vec<QuoteId> } = "opportunity.ordered", "a quote of the opportunity was accepted: it cannot be lost";
     /// A close date in the future.
     CloseDateInFuture = "opportunity.close_date_future", "the close date lies in the future";
     /// The currency of an opportunity does not change.

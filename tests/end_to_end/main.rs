@@ -2,8 +2,12 @@
 
 // Accounts, contacts, connections, notes.
 mod customers;
+// The periods of relationships.
+mod periods;
 // Opportunities, quotes, orders.
 mod sales;
+// Deals and quotes that are decided together, or at once.
+mod decided;
 // What a sale is worth, counted once, as of any moment.
 mod revenue;
 // As of a moment: what was known, and what was true.
@@ -16,6 +20,8 @@ mod freshness;
 mod refusals;
 // Refused commands as evidence.
 mod attempts;
+// Why something was done.
+mod reasons;
 // Lists of commands.
 mod batches;
 // The log as evidence: the feed, histories, restart, replay.

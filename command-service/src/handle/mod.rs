@@ -119,7 +119,8 @@ impl Handler {
         if request.freshened.is_none() {
             self.freshen().await?;
         }
-        let _turn = self.turn(stream).await;
+        let mut turn = self.turn(stream).await;
+        let mut finished = Version::NONE;
         let mut basis = Basis::default();
         let makes = request.expected.is_none() && request.command.makes_key();
         let mut own = self.load_own(stream, makes).await?;
@@ -147,11 +148,27 @@ impl Handler {
                 }
                 Err(error) => return Err(error),
             };
-            if prepared.events.is_empty()
-                && let Some(moved) = self.moved(stream, &own, &basis).await?
-            {
-                own = moved;
-                continue;
+            if prepared.events.is_empty() {
+                if let Some(moved) = self.moved(stream, &own, &basis).await? {
+                    own = moved;
+                    continue;
+                }
+                // What a quiet answer reports may be so new that its reactions still run.
+                let version = own.loaded.version;
+                let is_looked_at = finished >= version;
+                finished = version;
+                let open = match is_looked_at {
+                    true => Vec::new(),
+                    false => self.unfinished(request, stream, version).await?,
+                };
+                if !open.is_empty() {
+                    // Reactions need turns of their own: who waits for them must not have one.
+                    drop(turn);
+                    self.run_again(&open).await?;
+                    turn = self.turn(stream).await;
+                    own = Own::read(self.load(stream).await?);
+                    continue;
+                }
             }
             let Prepared { events, after, decided } = prepared;
             let append = Append {

@@ -176,6 +176,15 @@ impl World {
     }
 }
 
+impl Handler {
+    /// Appends what a command decides, and ends there, as a process that is killed does.
+    pub(crate) async fn append_only(&self, request: Request) {
+        let fingerprint = self.fingerprint(&request).unwrap();
+        let stream = request.command.stream(request.command_id);
+        self.judge(&request, stream, fingerprint).await.unwrap();
+    }
+}
+
 /// The rule that refused a command.
 pub(crate) fn code(outcome: Result<Accepted, CommandError>) -> &'static str {
     match outcome {

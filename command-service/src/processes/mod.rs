@@ -5,24 +5,45 @@
 
 mod quote_acceptance;
 mod opportunity_quotes;
+mod opportunity_loss;
 mod primary_contact_guard;
 mod hierarchy_guard;
 
-use events::{CrmEvent, ids::StreamName};
+use events::{
+    CrmEvent,
+    ids::{Category, CommandId, EventId, StreamName},
+};
+use uuid::Uuid;
 
 use crate::aggregate::{Command, Decide, Record};
 
 /// A command that an event makes a process manager send.
 pub struct Reaction {
-    /// The name of the command. One event asks at most once for each.
+    /// The name of the command.
     pub name: &'static str,
+    /// On which record, where one event asks for several commands of that name.
+    on: Option<Uuid>,
     /// The command.
     pub command: Box<dyn Command>,
 }
 
 impl Reaction {
     fn of<C: Decide>(command: C) -> Self {
-        Self { name: C::NAME, command: Box::new(command) }
+        Self { name: C::NAME, on: None, command: Box::new(command) }
+    }
+
+    /// One of several commands of that name, on a record of its own.
+    fn on<C: Decide>(record: Uuid, command: C) -> Self {
+        Self { name: C::NAME, on: Some(record), command: Box::new(command) }
+    }
+
+    /// The id of the command, which the event and what it asks for make out.
+    #[must_use]
+    pub fn command_id(&self, event: EventId) -> CommandId {
+        match self.on {
+            None => event.reaction(self.name),
+            Some(record) => event.reaction(&format!("{}:{record}", self.name)),
+        }
     }
 }
 
@@ -34,9 +55,26 @@ pub fn react(event: &CrmEvent, own: &Record, stream: StreamName) -> Vec<Reaction
     // The opportunity knows that the quote is out of the way before it is won by it.
     reactions.extend(opportunity_quotes::react(event, own, stream));
     reactions.extend(quote_acceptance::win_opportunity(event, stream));
+    reactions.extend(opportunity_loss::close_quotes(event, own));
     reactions.extend(primary_contact_guard::react(event, own, stream));
     reactions.extend(hierarchy_guard::react(event, stream));
     reactions
+}
+
+/// Whether anything can follow from events on streams of that category.
+#[must_use]
+pub const fn reacts_in(category: Category) -> bool {
+    match category {
+        Category::Account | Category::Contact | Category::Opportunity | Category::Quote => true,
+        Category::ConnectionRole
+        | Category::Connection
+        | Category::Order
+        | Category::Note
+        | Category::User
+        | Category::Token
+        | Category::Organization
+        | Category::Numbering => false,
+    }
 }
 
 /// Whether anything can follow from an event of that type. Spares decoding all the others.
@@ -48,6 +86,7 @@ pub fn reacts_to(event_type: &str) -> bool {
             | "quote.revised"
             | "quote.accepted"
             | "quote.closed"
+            | "opportunity.lost"
             | "contact.parent_changed"
             | "contact.deactivated"
             | "account.parent_set"

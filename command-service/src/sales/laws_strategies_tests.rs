@@ -238,9 +238,18 @@ pub(super) fn opportunity_steps() -> impl Strategy<Value = Step> {
                 })
             }
         ),
-        (lost_reasons(), of(days())).prop_map(move |(status_reason, close_date)| {
-            step(&LoseOpportunity { opportunity_id, status_reason, close_date, competitor: None })
-        }),
+        (lost_reasons(), of(days()), of(Just(QUOTE))).prop_map(
+            move |(status_reason, close_date, quote)| {
+                let quotes: Vec<QuoteId> = quote.into_iter().collect();
+                step(&LoseOpportunity {
+                    opportunity_id,
+                    status_reason,
+                    close_date,
+                    competitor: None,
+                    quotes,
+                })
+            }
+        ),
         Just(step(&ReopenOpportunity { opportunity_id })),
     ]
 }

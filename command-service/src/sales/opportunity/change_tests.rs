@@ -19,6 +19,7 @@ fn lost() -> Given<Opportunity> {
         status_reason: events::sales::LostReason::OutSold,
         close_date: None,
         competitor: None,
+        quotes: Vec::new(),
     };
     given(deal()).when(lose, |_| ()).after()
 }

@@ -1,9 +1,14 @@
 //! A deal is decided, or taken up again.
 
+use std::collections::BTreeSet;
+
 use events::{
     ids::{CommandId, OpportunityId, QuoteId, StreamName},
     money::Money,
-    sales::{LostReason, OpportunityEvent, OpportunityLost, OpportunityReopened, OpportunityWon},
+    sales::{
+        LostReason, OpportunityEvent, OpportunityLost, OpportunityQuoteOffered,
+        OpportunityReopened, OpportunityWon,
+    },
     values::{Day, Line},
 };
 use schemars::JsonSchema;
@@ -107,7 +112,9 @@ impl Decide for WinOpportunity {
     }
 }
 
-/// Closes an open opportunity as lost.
+/// Closes an open opportunity as lost. Its active quotes must be named, and are closed with it; one
+/// that becomes active in the very same moment may be overlooked, and is not accepted as long as the
+/// opportunity is lost. What the customer has accepted is not lost.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoseOpportunity {
@@ -121,9 +128,32 @@ pub struct LoseOpportunity {
     /// Who won it instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub competitor: Option<Line<100>>,
+    /// The active quotes of the opportunity. Each must be named, and is closed: as Canceled if the
+    /// opportunity is, as Lost otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotes: Vec<QuoteId>,
 }
 
 impl LoseOpportunity {
+    /// All quotes that are named belong to the opportunity, all that are active are named, and none
+    /// was accepted. Answers with the named ones that the opportunity has not taken note of yet.
+    fn check_quotes(
+        &self,
+        state: &OpportunityState,
+        states: &States,
+    ) -> Result<Vec<OpportunityEvent>, Refusal> {
+        let mut unnoted = Vec::new();
+        for quote in self.quotes.iter().copied().collect::<BTreeSet<_>>() {
+            let offered = quote_of(self.opportunity_id, quote, states)?.active_revision();
+            if let Some(revision) = offered.filter(|_| !state.quotes.contains_key(&quote)) {
+                unnoted.push(OpportunityQuoteOffered { quote, revision }.into());
+            }
+        }
+        state.no_accepted_quotes(&self.quotes, states)?;
+        state.no_active_quotes(&self.quotes, states)?;
+        Ok(unnoted)
+    }
+
     fn repeats(&self, lost: &OpportunityLost) -> bool {
         self.status_reason == lost.status_reason
             && agrees(self.close_date.as_ref(), Some(&lost.close_date))
@@ -137,6 +167,11 @@ impl Decide for LoseOpportunity {
 
     fn record(&self, _: CommandId) -> Uuid {
         self.opportunity_id.0
+    }
+
+    fn needs(&self, own: &Opportunity, _: &States) -> Vec<StreamName> {
+        let known = own.created().into_iter().flat_map(|state| state.known_quotes());
+        self.quotes.iter().copied().chain(known).map(QuoteId::stream).collect()
     }
 
     fn effective_day(&self) -> Option<Day> {
@@ -153,15 +188,16 @@ impl Decide for LoseOpportunity {
         {
             return Ok(Vec::new());
         }
-        own.open()?;
-        Ok(vec![
-            OpportunityLost {
-                status_reason: self.status_reason,
-                close_date: close_date(self.close_date, facts)?,
-                competitor: self.competitor.clone(),
-            }
-            .into(),
-        ])
+        let state = own.open()?;
+        let close_date = close_date(self.close_date, facts)?;
+        let mut events = self.check_quotes(state, facts.states)?;
+        let lost = OpportunityLost {
+            status_reason: self.status_reason,
+            close_date,
+            competitor: self.competitor.clone(),
+        };
+        events.push(lost.into());
+        Ok(events)
     }
 }
 

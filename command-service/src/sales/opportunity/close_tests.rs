@@ -1,11 +1,12 @@
 //! How a deal is decided, and taken up again.
 
-use events::sales::{OpportunityCreated, QuoteEvent, QuoteStarted};
+use events::sales::{OpportunityCreated, OpportunityQuoteWithdrawn, QuoteEvent, QuoteStarted};
 
 use super::*;
 use crate::{
     sales::fixtures::{
-        DEAL, QUOTE, brl, day, deal, deal_created, draft, line, money, quote_started,
+        DEAL, QUOTE, accepted, active, brl, day, deal, deal_created, draft, line, money,
+        quote_started,
     },
     testing::{Given, at, given},
 };
@@ -30,6 +31,7 @@ fn lose() -> LoseOpportunity {
         status_reason: LostReason::OutSold,
         close_date: None,
         competitor: Some(line("Fabrikam")),
+        quotes: Vec::new(),
     }
 }
 
@@ -164,4 +166,45 @@ fn a_deal_that_was_never_decided_cannot_be_reopened() {
     let reopen = ReopenOpportunity { opportunity_id: DEAL };
     given(deal()).when(reopen.clone(), |_| ()).then_refused("opportunity.open");
     given::<Opportunity>([]).when(reopen, |_| ()).then_refused("record.not_found");
+}
+
+const OFFERED: OpportunityQuoteOffered = OpportunityQuoteOffered { quote: QUOTE, revision: 0 };
+
+/// The deal, told that the quote is out.
+fn told() -> Given<Opportunity> {
+    given(deal().into_iter().chain([OFFERED.into()]))
+}
+
+fn lose_with_quote() -> LoseOpportunity {
+    LoseOpportunity { quotes: vec![QUOTE], ..lose() }
+}
+
+#[test]
+fn a_deal_with_an_active_quote_is_lost_only_if_the_quote_is_named() {
+    let judge = |command| told().with(QUOTE.stream(), active()).when(command, |_| ());
+    judge(lose()).then_refused("opportunity.active_quotes");
+    judge(lose_with_quote()).then([lost()]);
+    // The same again is no change, whatever became of the quote.
+    judge(lose_with_quote()).after().when(lose_with_quote(), |_| ()).then_nothing();
+}
+
+#[test]
+fn a_named_quote_that_is_not_noted_yet_is_noted_with_the_loss() {
+    let judged = given(deal()).with(QUOTE.stream(), active()).when(lose_with_quote(), |_| ());
+    judged.then([OpportunityEvent::from(OFFERED), lost().into()]);
+    given(deal()).when(lose_with_quote(), |_| ()).then_refused("record.not_found");
+}
+
+#[test]
+fn what_the_customer_has_accepted_is_not_lost() {
+    let refusal = Refusal::OpportunityOrdered { quotes: vec![QUOTE] };
+    assert_eq!(refusal.params()["quotes"], serde_json::json!([QUOTE]));
+    let withdrawn = OpportunityQuoteWithdrawn { quote: QUOTE, revision: 0 };
+    let noted = || given(deal().into_iter().chain([OFFERED.into(), withdrawn.clone().into()]));
+    for own in [told(), noted()] {
+        own.with(QUOTE.stream(), accepted())
+            .when(lose(), |_| ())
+            .then_refused("opportunity.ordered");
+    }
+    noted().with(QUOTE.stream(), draft()).when(lose(), |_| ()).then([lost()]);
 }

@@ -13,7 +13,7 @@ pub use close::{LoseOpportunity, ReopenOpportunity, WinOpportunity};
 pub use create::CreateOpportunity;
 pub use quotes::NoteQuote;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use events::{
     ids::{Category, ContactId, CustomerRef, KeyId, Principal, QuoteId},
@@ -70,6 +70,8 @@ pub struct OpportunityState {
     /// Its quotes that are before the customer, each with the revision the customer has. What
     /// happened to a quote a moment ago may not be noted here yet.
     pub quotes: BTreeMap<QuoteId, u32>,
+    /// Its quotes that were before the customer and are so no more: revised, accepted or closed.
+    pub past_quotes: BTreeSet<QuoteId>,
 }
 
 /// How a deal stands.
@@ -150,6 +152,7 @@ impl OpportunityState {
             rating: created.rating,
             owner: created.owner,
             quotes: BTreeMap::new(),
+            past_quotes: BTreeSet::new(),
         }
     }
 
@@ -171,9 +174,11 @@ impl OpportunityState {
             OpportunityEvent::OwnerAssigned(assigned) => self.owner = assigned.to,
             OpportunityEvent::QuoteOffered(offered) => {
                 self.quotes.insert(offered.quote, offered.revision);
+                self.past_quotes.remove(&offered.quote);
             }
             OpportunityEvent::QuoteWithdrawn(withdrawn) => {
                 self.quotes.remove(&withdrawn.quote);
+                self.past_quotes.insert(withdrawn.quote);
             }
         }
     }

@@ -1,14 +1,18 @@
 //! Which quotes of an opportunity are before the customer, as the opportunity itself knows it.
 
+use std::collections::BTreeSet;
+
 use events::{
     ids::{Category, CommandId, OpportunityId, QuoteId, StreamName},
-    sales::{OpportunityEvent, OpportunityQuoteOffered, OpportunityQuoteWithdrawn},
+    sales::{
+        OpportunityEvent, OpportunityQuoteOffered, OpportunityQuoteWithdrawn, OpportunityReopened,
+    },
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Opportunity, OpportunityState};
+use super::{Opportunity, OpportunityState, OpportunityStatus};
 use crate::{
     aggregate::{Decide, Facts, States},
     refusal::Refusal,
@@ -16,7 +20,8 @@ use crate::{
 };
 
 /// Notes on an opportunity how one of its quotes stands now. Sent by the product itself after each
-/// change of the quote; a decided opportunity takes note too, since it may be opened again.
+/// change of the quote; a decided opportunity takes note too, since it may be opened again. One that
+/// was lost in the very moment in which the quote was accepted is opened again by it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoteQuote {
@@ -55,6 +60,33 @@ impl OpportunityState {
     }
 }
 
+impl OpportunityState {
+    /// Its quotes that are, or were, before the customer.
+    pub(super) fn known_quotes(&self) -> impl Iterator<Item = QuoteId> + '_ {
+        self.quotes.keys().chain(&self.past_quotes).copied()
+    }
+
+    /// Of its quotes, and these, the customer has accepted none.
+    ///
+    /// # Errors
+    /// When there are any: they are ordered.
+    pub(super) fn no_accepted_quotes(
+        &self,
+        others: &[QuoteId],
+        states: &States,
+    ) -> Result<(), Refusal> {
+        let is_accepted = |id: &QuoteId| {
+            states.quote(*id).and_then(|it| it.started()).is_some_and(QuoteState::is_accepted)
+        };
+        let all = self.known_quotes().chain(others.iter().copied());
+        let quotes: BTreeSet<QuoteId> = all.filter(is_accepted).collect();
+        if quotes.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::OpportunityOrdered { quotes: quotes.into_iter().collect() })
+    }
+}
+
 impl Decide for NoteQuote {
     const NAME: &'static str = "NoteQuote";
     type Aggregate = Opportunity;
@@ -74,15 +106,26 @@ impl Decide for NoteQuote {
     ) -> Result<Vec<OpportunityEvent>, Refusal> {
         let state = own.existing()?;
         let quote = self.quote;
-        let offered = quote_of(self.opportunity_id, quote, facts.states)?.active_revision();
+        let its_state = quote_of(self.opportunity_id, quote, facts.states)?;
         let noted = state.quotes.get(&quote).copied();
-        Ok(match (noted, offered) {
+        let accepted = its_state.is_accepted() && !state.past_quotes.contains(&quote);
+        let mut events: Vec<OpportunityEvent> = match (noted, its_state.active_revision()) {
             (noted, Some(revision)) if noted != Some(revision) => {
                 vec![OpportunityQuoteOffered { quote, revision }.into()]
             }
             (Some(revision), None) => vec![OpportunityQuoteWithdrawn { quote, revision }.into()],
-            _ => Vec::new(),
-        })
+            // Accepted before it was noted: what is ordered is not lost, so it has to be known.
+            (None, None) if accepted => {
+                let revision = its_state.revision;
+                vec![OpportunityQuoteWithdrawn { quote, revision }.into()]
+            }
+            (Some(_) | None, _) => Vec::new(),
+        };
+        // Both were decided in one moment, and what is ordered is not lost.
+        if accepted && matches!(state.status, OpportunityStatus::Lost(_)) {
+            events.push(OpportunityReopened {}.into());
+        }
+        Ok(events)
     }
 }
 

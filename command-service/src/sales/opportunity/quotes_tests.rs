@@ -123,3 +123,25 @@ fn a_quote_that_was_closed_a_moment_ago_stands_in_nobodys_way() {
         assert_eq!(judged.events().len(), 1);
     }
 }
+
+#[test]
+fn a_deal_that_was_lost_as_its_quote_was_accepted_is_opened_again() {
+    let lost = || OpportunityLost {
+        status_reason: events::sales::LostReason::OutSold,
+        close_date: day("2026-05-20"),
+        competitor: None,
+    };
+    let noted = deal().into_iter().chain([OFFERED.into(), lost().into()]);
+    let both = [OpportunityEvent::from(WITHDRAWN), OpportunityReopened {}.into()];
+    given(noted)
+        .with(QUOTE.stream(), accepted())
+        .when(NOTE, |_| ())
+        .then(both.clone())
+        .when(NOTE, |_| ())
+        .then_nothing();
+    // Also where the deal had not even taken note that the quote was out.
+    given(deal().into_iter().chain([lost().into()]))
+        .with(QUOTE.stream(), accepted())
+        .when(NOTE, |_| ())
+        .then(both);
+}

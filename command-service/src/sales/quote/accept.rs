@@ -16,12 +16,14 @@ use crate::{
     aggregate::{Decide, Facts, States},
     refusal::Refusal,
     sales::{
+        OpportunityStatus,
         order::order_id,
         shared::{active_customer, check_amount, day_in},
     },
 };
 
-/// Accepts the active revision: it is Won, and an order is placed for it.
+/// Accepts the active revision: it is Won, and an order is placed for it. Refused while the
+/// opportunity it was made for is lost.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptQuote {
@@ -65,13 +67,17 @@ impl AcceptQuote {
         self.close_opportunity == CloseOpportunity::Won
     }
 
-    /// Refuses a win that would be refused as soon as the acceptance asked for it: by then the
-    /// acceptance stands, and whoever sent it would never hear of the refusal.
-    fn check_win(&self, state: &QuoteState, states: &States) -> Result<(), Refusal> {
-        let opportunity = state.opportunity.filter(|_| self.wins());
-        match opportunity.and_then(|id| states.opportunity(id)?.open().ok()) {
-            Some(deal) => deal.no_active_quotes(&[self.quote_id], states),
-            None => Ok(()),
+    /// Refuses an acceptance while the opportunity is lost: nothing is sold of it. Refuses a win that
+    /// would be refused as soon as the acceptance asked for it: by then the acceptance stands, and
+    /// whoever sent it would never hear of the refusal.
+    fn check_deal(&self, state: &QuoteState, states: &States) -> Result<(), Refusal> {
+        let deal = state.opportunity.and_then(|id| states.opportunity(id)?.created());
+        match deal.map(|deal| (deal, &deal.status)) {
+            Some((_, OpportunityStatus::Lost(_))) => Err(Refusal::OpportunityClosed),
+            Some((deal, OpportunityStatus::Open { .. })) if self.wins() => {
+                deal.no_active_quotes(&[self.quote_id], states)
+            }
+            Some((_, OpportunityStatus::Open { .. } | OpportunityStatus::Won(_))) | None => Ok(()),
         }
     }
 
@@ -95,9 +101,9 @@ impl Decide for AcceptQuote {
     fn needs(&self, own: &Quote, states: &States) -> Vec<StreamName> {
         let Some(state) = own.started() else { return Vec::new() };
         let mut needs = vec![state.customer.stream()];
-        let opportunity = state.opportunity.filter(|_| self.wins());
-        needs.extend(opportunity.map(OpportunityId::stream));
-        let deal = opportunity.and_then(|id| states.opportunity(id)?.created());
+        needs.extend(state.opportunity.map(OpportunityId::stream));
+        let winning = state.opportunity.filter(|_| self.wins());
+        let deal = winning.and_then(|id| states.opportunity(id)?.created());
         needs.extend(deal.iter().flat_map(|deal| deal.quotes.keys()).map(|id| id.stream()));
         needs
     }
@@ -119,7 +125,7 @@ impl Decide for AcceptQuote {
             return Err(Refusal::QuoteExpired { valid_until });
         }
         active_customer(facts.states, state.customer)?;
-        self.check_win(state, facts.states)?;
+        self.check_deal(state, facts.states)?;
         let actual_value = self.actual_value.unwrap_or(totals.total);
         check_amount(actual_value, state.currency)?;
         Ok(vec![

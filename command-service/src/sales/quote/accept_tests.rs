@@ -3,7 +3,9 @@
 use events::{
     ids::QuoteId,
     personal::Personal,
-    sales::{OpportunityEvent, OpportunityQuoteOffered},
+    sales::{
+        LostReason, OpportunityEvent, OpportunityLost, OpportunityQuoteOffered, OpportunityReopened,
+    },
     values::Line,
 };
 
@@ -151,4 +153,24 @@ fn an_acceptance_does_not_win_a_deal_that_has_other_active_quotes() {
     judge(CloseOpportunity::Won, active()).then_refused("opportunity.active_quotes");
     assert_eq!(judge(CloseOpportunity::Won, draft()).events().len(), 1);
     assert_eq!(judge(CloseOpportunity::None, active()).events().len(), 1);
+}
+
+#[test]
+fn nothing_is_accepted_of_a_deal_that_is_lost() {
+    let lost = OpportunityLost {
+        status_reason: LostReason::OutSold,
+        close_date: day("2026-05-20"),
+        competitor: None,
+    };
+    let judge = |history: Vec<OpportunityEvent>, close_opportunity| {
+        out()
+            .with(DEAL.stream(), deal().into_iter().chain(history))
+            .when(AcceptQuote { close_opportunity, ..accept() }, |_| ())
+    };
+    for close_opportunity in [CloseOpportunity::None, CloseOpportunity::Won] {
+        let history = vec![lost.clone().into()];
+        judge(history.clone(), close_opportunity).then_refused("opportunity.closed");
+        let history = history.into_iter().chain([OpportunityReopened {}.into()]).collect();
+        assert_eq!(judge(history, close_opportunity).events().len(), 1);
+    }
 }

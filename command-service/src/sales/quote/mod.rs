@@ -215,6 +215,12 @@ impl QuoteState {
         }
     }
 
+    /// Whether the customer accepted it.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        matches!(self.status, QuoteStatus::Won(_))
+    }
+
     /// The line of that id.
     #[must_use]
     pub fn line(&self, line_id: Uuid) -> Option<&DocumentLine> {
