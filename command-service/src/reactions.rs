@@ -1,6 +1,6 @@
 //! Process managers at work: run at once by the caller's request, finished from the log after a crash.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use events::{
     Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded, Version,
@@ -250,18 +250,20 @@ impl Handler {
         Ok((why, reactions))
     }
 
-    /// The events of a stream, up to a version, whose reactions may not have run yet: those that the
-    /// follower has not passed. A command that changes nothing reports what they did, so its answer
-    /// has to wait for what follows from them. The commands of process managers wait for nobody:
-    /// somebody waits for them.
+    /// The events of a stream between two versions whose reactions may not have run yet: those that
+    /// the follower has not passed. A command that changes nothing reports what they did, so its
+    /// answer has to wait for what follows from them. The commands of process managers wait for
+    /// nobody: somebody waits for them.
     pub(crate) async fn unfinished(
         &self,
         request: &Request,
         stream: StreamName,
-        version: Version,
+        versions: Range<Version>,
     ) -> Result<Vec<Arc<Recorded>>, CommandError> {
         let mut open = Vec::new();
-        if request.channel == Channel::Process || !reacts_in(stream.category) {
+        let Range { start: finished, end: version } = versions;
+        let is_nobodys = request.channel == Channel::Process || !reacts_in(stream.category);
+        if is_nobodys || finished >= version {
             return Ok(open);
         }
         let passed = self.store.checkpoint(CHECKPOINT).await?;

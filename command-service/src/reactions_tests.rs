@@ -10,7 +10,11 @@ use events::{
 use serde_json::json;
 
 use super::*;
-use crate::handle::testing::{Watched, World};
+use crate::{
+    aggregate::AsRecord,
+    handle::testing::{Watched, World},
+    sales::{Opportunity, OpportunityStatus},
+};
 
 /// Follows the log on a watched store until its checkpoint is at the head, and stops.
 async fn follow(world: &World, store: &Arc<Watched>) {
@@ -232,4 +236,41 @@ async fn a_quiet_answer_on_what_the_follower_has_passed_sends_nothing_again() {
     let handler = world.handler_on(store.clone());
     world.send_to(&handler, "AcceptQuote", json!({ "quote_id": quote })).await.unwrap();
     assert_eq!(store.appends.load(Ordering::SeqCst), 1, "its own ledger line, and no reaction");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_is_never_lost_and_booked_whichever_processes_take_both() {
+    let world = Arc::new(World::shared().await);
+    let mut taken = std::collections::BTreeSet::new();
+    for round in 0..60 {
+        let (quote, deal) = world.active_quote().await;
+        let [one, other] =
+            [0, 1].map(|_| world.handler_on(Watched::new(world.store.clone(), None)));
+        let lose = json!({
+            "opportunity_id": deal, "status_reason": "OutSold", "quotes": [quote],
+        });
+        let accept = json!({ "quote_id": quote });
+        let send = |handler: Arc<Handler>, name, body| {
+            let world = world.clone();
+            tokio::spawn(async move { world.send_to(&handler, name, body).await.is_ok() })
+        };
+        // Neither is always the first.
+        let (lost, accepted) = if round % 2 == 0 {
+            let lost = send(one, "LoseOpportunity", lose);
+            (lost, send(other, "AcceptQuote", accept))
+        } else {
+            let accepted = send(other, "AcceptQuote", accept);
+            (send(one, "LoseOpportunity", lose), accepted)
+        };
+        let outcome = (lost.await.unwrap(), accepted.await.unwrap());
+        taken.insert(outcome);
+        let handler = world.handler_on(world.store.clone());
+        let own = handler.load(deal.stream()).await.unwrap();
+        let state = Opportunity::of(&own.record).and_then(Opportunity::created).unwrap();
+        let is_lost = matches!(state.status, OpportunityStatus::Lost(_));
+        assert!(outcome.0 || outcome.1, "neither was taken");
+        assert_eq!(is_lost, !outcome.1, "lost or booked: {outcome:?}");
+        assert!(state.quotes.is_empty(), "no quote is with the customer any more");
+    }
+    assert!(taken.len() > 1, "only one way was tried: {taken:?}");
 }

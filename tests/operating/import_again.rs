@@ -135,3 +135,54 @@ async fn refused_rows_are_corrected_in_their_own_file_and_imported() {
     let won = all(&http, "/opportunities?state=Won", &after).await;
     assert!(won.iter().any(|one| one["actual_value"]["amount"] == "1054.00"));
 }
+
+/// The names of all users, in order.
+async fn users(http: &Http) -> Vec<String> {
+    let position = http.settled().await;
+    let users = all(http, "/users", &position).await;
+    let mut names: Vec<_> =
+        users.iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn corrected_rows_make_nobody_a_second_time() {
+    let name = "corrected_rows_make_nobody_a_second_time";
+    let Some(reference) = reference_data(name, "maven_crm_sales") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (data, lists) = (folder.path().join("data"), folder.path().join("lists"));
+    copy_of(&reference, &lists);
+    shortened(&lists);
+    // Three agents have no name; their managers stand in other rows, too.
+    edit(&lists.join("sales_teams.csv"), |text| {
+        ["Cecily Lampkin", "Reed Clapper", "Kami Bicknell"]
+            .into_iter()
+            .fold(text, |text, agent| text.replacen(agent, "", 1))
+    });
+    let rejects = folder.path().join("rejects");
+    let process = Process::start(&data);
+    let http = process.http();
+    let output = import(&data, &lists, &["--rejects", rejects.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(5));
+    let before = users(&http).await;
+
+    // As it is proposed: the refused rows are corrected where they are, and imported.
+    let refused = rejects.join("sales_teams.csv");
+    let correct = |text: String| {
+        let mut agents = ["Cecily Lampkin", "Reed Clapper", "Kami Bicknell"].into_iter();
+        let line = |line: &str| match line.strip_prefix(',') {
+            Some(rest) => format!("{},{rest}\n", agents.next().unwrap()),
+            None => format!("{line}\n"),
+        };
+        text.lines().map(line).collect()
+    };
+    edit(&refused, correct);
+    fs::copy(lists.join("accounts.csv"), rejects.join("accounts.csv")).unwrap();
+    let said = done(&import(&data, &rejects, &[]));
+    assert!(said.contains("add_agent from sales_teams.csv: 3 rows, 3 accepted"), "{said}");
+    let mut expected = before;
+    expected.extend(["Cecily Lampkin", "Reed Clapper", "Kami Bicknell"].map(str::to_owned));
+    expected.sort_unstable();
+    assert_eq!(users(&http).await, expected);
+}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use events::{
-    Actor, CrmEvent, Version,
+    Actor, CrmEvent, Recorded, Version,
     ids::{Category, CommandId, StreamName},
     keys::Keyring,
     store::{Append, AppendError, Appended, Attempt, EventLog, Fingerprint, Receipt, StoreError},
@@ -119,8 +119,30 @@ impl Handler {
         if request.freshened.is_none() {
             self.freshen().await?;
         }
-        let mut turn = self.turn(stream).await;
         let mut finished = Version::NONE;
+        for _ in 0..MAX_ATTEMPTS {
+            match self.judge_in_turn(request, stream, fingerprint, finished).await? {
+                Judged::Done(appended, decided) => return Ok((appended, decided)),
+                // Reactions need turns of their own: who waits for them must not have one.
+                Judged::Early(version, open) => {
+                    self.run_again(&open).await?;
+                    finished = version;
+                }
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    /// Judges a command while nobody else in this process appends to its stream. The reactions to
+    /// the events up to `finished` have run.
+    async fn judge_in_turn(
+        &self,
+        request: &Request,
+        stream: StreamName,
+        fingerprint: Fingerprint,
+        finished: Version,
+    ) -> Result<Judged, CommandError> {
+        let _turn = self.turn(stream).await;
         let mut basis = Basis::default();
         let makes = request.expected.is_none() && request.command.makes_key();
         let mut own = self.load_own(stream, makes).await?;
@@ -144,7 +166,7 @@ impl Handler {
                     }
                     // Whether it was accepted before is asked last, and only here: a repeat of an
                     // accepted command is mostly refused by what the first one did.
-                    return self.repeat_or(request, fingerprint, refusal.into()).await;
+                    return self.repeat_or(request, fingerprint, refusal.into()).await.map(done);
                 }
                 Err(error) => return Err(error),
             };
@@ -153,21 +175,10 @@ impl Handler {
                     own = moved;
                     continue;
                 }
-                // What a quiet answer reports may be so new that its reactions still run.
                 let version = own.loaded.version;
-                let is_looked_at = finished >= version;
-                finished = version;
-                let open = match is_looked_at {
-                    true => Vec::new(),
-                    false => self.unfinished(request, stream, version).await?,
-                };
+                let open = self.unfinished(request, stream, finished..version).await?;
                 if !open.is_empty() {
-                    // Reactions need turns of their own: who waits for them must not have one.
-                    drop(turn);
-                    self.run_again(&open).await?;
-                    turn = self.turn(stream).await;
-                    own = Own::read(self.load(stream).await?);
-                    continue;
+                    return Ok(Judged::Early(version, open));
                 }
             }
             let Prepared { events, after, decided } = prepared;
@@ -184,10 +195,10 @@ impl Handler {
             match answers.pop().unwrap_or_else(|| Err(no_answer().into())) {
                 Ok(appended @ Appended::Stored(receipt)) => {
                     self.note(receipt, after, era);
-                    return Ok((appended, decided));
+                    return Ok(Judged::Done(appended, decided));
                 }
                 Ok(appended @ Appended::AlreadyStored(_)) => {
-                    return self.replayed(appended).await;
+                    return self.replayed(appended).await.map(done);
                 }
                 Err(AppendError::Conflict { .. }) => {
                     metrics::counter!("annals_append_conflicts_total").increment(1);
@@ -276,6 +287,19 @@ impl Handler {
         self.store.record_attempts(attempts).await?;
         Ok(())
     }
+}
+
+/// What became of a command in its turn.
+enum Judged {
+    /// It was accepted, now or before: what it decided.
+    Done(Appended, Vec<CrmEvent>),
+    /// It changes nothing and would be answered too early: what it reports, the events up to that
+    /// version, is so new that their reactions may still run.
+    Early(Version, Vec<Arc<Recorded>>),
+}
+
+fn done((appended, decided): (Appended, Vec<CrmEvent>)) -> Judged {
+    Judged::Done(appended, decided)
 }
 
 /// A command that was refused, by the loop or before it got there.

@@ -112,9 +112,10 @@ impl Decide for WinOpportunity {
     }
 }
 
-/// Closes an open opportunity as lost. Its active quotes must be named, and are closed with it; one
-/// that becomes active in the very same moment may be overlooked, and is not accepted as long as the
-/// opportunity is lost. What the customer has accepted is not lost.
+/// Closes an open opportunity as lost. Its active quotes must be named, and are closed with it.
+///
+/// One that becomes active in the very same moment may be overlooked, and is not accepted as long as
+/// the opportunity is lost. What the customer has accepted is not lost.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoseOpportunity {

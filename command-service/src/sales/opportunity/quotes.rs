@@ -20,8 +20,10 @@ use crate::{
 };
 
 /// Notes on an opportunity how one of its quotes stands now. Sent by the product itself after each
-/// change of the quote; a decided opportunity takes note too, since it may be opened again. One that
-/// was lost in the very moment in which the quote was accepted is opened again by it.
+/// change of the quote.
+///
+/// A decided opportunity takes note too, since it may be opened again. One that was lost in the very
+/// moment in which the quote was accepted is opened again by it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoteQuote {
