@@ -22,6 +22,8 @@ mod testing;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]
+mod asker;
+#[cfg(test)]
 mod journey_tests;
 #[cfg(test)]
 mod freshness_tests;

@@ -5,11 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
-use axum::{
-    Router,
-    body::Body,
-    http::{HeaderMap, Request, StatusCode, header},
-};
+use axum::{body::Body, http::Request};
 use bytes::Bytes;
 use events::{
     Actor, ActorKind, Cause, Channel, CrmEvent, EventType, Instant, NewEvent, Payload, Position,
@@ -33,18 +29,18 @@ use events::{
     store::{Append, EventStore, Fingerprint, StreamReader, memory::MemoryStore},
     values::{Day, Line, Zone},
 };
-use http_body_util::BodyExt;
 use projection_service::{follow::Log, read_side::ReadSide, read_view::ReadView};
-use serde_json::Value;
-use tower::ServiceExt;
 
-pub(crate) use crate::places::on_both;
 use crate::{
     App,
     gate::Gate,
     places::{Projecting, TestPlace},
     router,
     sales::checkpoints::Checkpoints,
+};
+pub(crate) use crate::{
+    asker::{Answer, Asker},
+    places::on_both,
 };
 
 /// Noon in UTC.
@@ -86,43 +82,6 @@ pub(crate) fn brl(amount: &str) -> Money {
 pub(crate) fn token(name: &str) -> String {
     let secret = hex::encode(sha256(name.as_bytes()));
     format!("annals_{}_{secret}", derived(&format!("token {name}")).simple())
-}
-
-/// What came back.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap()
-    }
-
-    pub(crate) fn code(&self) -> (u16, String) {
-        let code = self.json()["code"].as_str().unwrap_or_default().to_owned();
-        (self.status.as_u16(), code)
-    }
-}
-
-/// Asks over HTTP.
-#[derive(Clone)]
-pub(crate) struct Asker(pub(crate) Router);
-
-impl Asker {
-    /// Asks as somebody with a token.
-    pub(crate) async fn ask(&self, token: &str, path: &str) -> Answer {
-        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
-        self.send(request.body(Body::empty()).unwrap()).await
-    }
-
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.0.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, text }
-    }
 }
 
 pub(crate) struct World {

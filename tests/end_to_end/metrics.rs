@@ -53,7 +53,15 @@ async fn every_label_comes_from_a_closed_set_whatever_is_asked() {
         document["paths"].as_object().expect("paths").keys().cloned().collect();
     let is_command = |name: &str| paths.contains(&format!("/commands/{name}"));
     // What process managers send has no route.
-    let inner = ["PlaceOrder", "AllocateNumber", "FoundOrganization"];
+    let inner = [
+        "PlaceOrder",
+        "AllocateNumber",
+        "NoteQuote",
+        "ReleasePrimaryContact",
+        "BreakParentLoop",
+        "FoundOrganization",
+        "AcceptOlderLog",
+    ];
     let is_code =
         |code: &str| code.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte));
     for base in [annals.commands_url(), annals.queries_url()] {
