@@ -31,5 +31,7 @@ mod backup;
 mod replay;
 // `annals token`: what a token opens, and until when.
 mod tokens;
+// More connections than there is room for.
+mod crowded;
 // Settings by any name, wrong calls, what goes to a pipe.
 mod settings;

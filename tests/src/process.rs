@@ -82,6 +82,13 @@ impl Launch {
             .flags(&[&format!("--planted={mistake}")])
     }
 
+    /// On that folder, with so many file handles at most.
+    pub fn with_files(limit: u32, data: &Path) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]).arg(binary());
+        Self::of(without_settings(shell), data)
+    }
+
     fn of(mut command: Command, data: &Path) -> Self {
         command.args(["--listen", "127.0.0.1:0", "--data-folder"]).arg(data).stdin(Stdio::null());
         Self { data: data.to_owned(), command }

@@ -1,0 +1,75 @@
+//! More connections than there is room for: whoever asks is answered, whoever is idle gives way.
+
+use hyper::Method;
+use serde_json::json;
+use tests::{Http, Launch, Process, Raw, until};
+
+/// So many file handles leave room for 80 connections, and for probes.
+const FILES: u32 = 400;
+const ROOM: usize = 80;
+
+fn start(folder: &tempfile::TempDir) -> Process {
+    Launch::with_files(FILES, &folder.path().join("data")).start()
+}
+
+#[tokio::test]
+async fn whoever_asks_is_answered_however_many_connections_are_idle_or_slow() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = start(&folder);
+    let mut others = Vec::new();
+    for number in 0..4 * ROOM {
+        let mut raw = Raw::connect(process.url()).await;
+        match number % 3 {
+            0 => {}
+            1 => raw.send("GET /livez HTTP/1.1\r\nHost: loc").await,
+            _ => {
+                raw.head("GET /livez", &[]).await;
+                raw.answer().await;
+            }
+        }
+        others.push(raw);
+        if number % 10 == 0 {
+            // Each on a connection of its own.
+            let http = process.http();
+            http.get("/livez").await;
+            http.accept("CreateAccount", json!({ "name": "Contoso" })).await;
+            http.get("/accounts").await.ok();
+        }
+    }
+    // Those that came first had to go; nothing was sent to them.
+    for raw in others.iter_mut().take(2 * ROOM).step_by(3) {
+        assert!(raw.ended().await);
+    }
+}
+
+#[tokio::test]
+async fn probes_are_answered_while_every_connection_is_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = start(&folder);
+    let http = process.http();
+    let head = http.settled().await;
+    let bearer = format!("Bearer {}", http.token().unwrap());
+    let follow = format!("GET /events?after={head}&wait=true");
+    let mut followers = Vec::new();
+    for _ in 0..ROOM {
+        let mut raw = Raw::connect(process.url()).await;
+        raw.head(&follow, &[("Authorization", &bearer)]).await;
+        followers.push(raw);
+    }
+    let fresh = || Http::new(process.url(), http.token().unwrap());
+    until("there is no room left", async || fresh().get("/me").await.status == 503).await;
+    for _ in 0..200 {
+        assert_eq!(fresh().get("/livez").await.text(), "alive\n");
+        assert_eq!(fresh().get("/readyz").await.status, 200);
+        let busy = fresh().send(Method::GET, "/me", &[], Vec::new()).await;
+        busy.problem(503, "server.busy");
+        assert!(busy.header("retry-after").is_some());
+    }
+    // Nobody at work was sent away for that.
+    drop(followers.split_off(ROOM / 2));
+    until("there is room again", async || fresh().get("/me").await.status == 200).await;
+    let accepted = fresh().accept("CreateAccount", json!({ "name": "Contoso" })).await;
+    for raw in &mut followers {
+        assert!(raw.chunked_answer().await.contains("account.created"), "{}", accepted.position);
+    }
+}
