@@ -14,6 +14,7 @@ use toml::Value;
 use crate::{
     config::Cli,
     exit::{Code, Exit},
+    modes::check_secret,
     settings::{self, Names, refuse_strangers, usage},
 };
 
@@ -58,6 +59,7 @@ pub fn parse(
 /// Makes what the file says the defaults of the flags.
 fn with_file(mut command: Command, path: &Path) -> Result<Command, Exit> {
     let wrong = |why: String| Exit::new(Code::Usage, format!("{}: {why}", path.display()));
+    check_secret(path).map_err(|error| Exit::new(Code::Folder, error))?;
     let text = read(path).map_err(wrong)?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         // What the parser quotes may be a password: only where, and a key that stands twice.
@@ -88,9 +90,6 @@ fn read(path: &Path) -> Result<String, String> {
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return Err("it is no file of settings".to_owned());
-    }
-    if metadata.mode() & 0o007 != 0 {
-        return Err("everybody may use it: its mode must be 0600 or 0640".to_owned());
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(|error| error.to_string())?;

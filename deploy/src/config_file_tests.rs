@@ -53,7 +53,8 @@ fn a_file_that_makes_no_sense_is_refused_without_repeating_it() {
         ("zone = \"UTC\"\nzone = \"UTC\"", 0o600, "a key stands twice: again in line 2"),
         ("postgres = [1]", 0o600, "`postgres` is no text"),
         ("\npostgres = s3cret", 0o600, "line 2 is no TOML"),
-        ("listen = \"127.0.0.1:9\"", 0o644, "its mode must be"),
+        ("listen = \"127.0.0.1:9\"", 0o644, "chmod 600"),
+        ("listen = \"127.0.0.1:9\"", 0o640, "chmod 600"),
     ] {
         let error = refused(&["query-api", "--config", &file(&folder, text, mode)]);
         assert!(error.contains(why), "{error}");

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::modes::{SECRETS, TooOpen, check_folder, check_secret, close_files};
+
 /// Why a data folder cannot be used. Nothing in it was touched.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -16,6 +18,9 @@ pub enum FolderError {
     /// It exists and is something else.
     #[error("{0} is no data folder: it is not empty and holds no log")]
     Foreign(PathBuf),
+    /// Others may read what is in it.
+    #[error(transparent)]
+    TooOpen(#[from] TooOpen),
     /// The file system refused.
     #[error("the data folder {0} cannot be used: {1}")]
     Io(PathBuf, #[source] io::Error),
@@ -59,8 +64,8 @@ impl Folder {
     /// Owns the folder at `path`, and makes it where it is not there.
     ///
     /// # Errors
-    /// When another process owns it, it holds something else or has lost its log, or the file system
-    /// refuses.
+    /// When another process owns it, it holds something else or has lost its log, others may enter it
+    /// or read a secret in it, or the file system refuses.
     pub fn own(path: &Path) -> Result<Self, FolderError> {
         let io = |error| FolderError::Io(path.to_owned(), error);
         let is_new = is_new(path).map_err(io)?;
@@ -70,6 +75,10 @@ impl Folder {
         }
         if !is_new && !path.join(LOG).exists() && !path.join(LOCK).exists() {
             return Err(FolderError::Foreign(path.to_owned()));
+        }
+        check_folder(path)?;
+        for name in SECRETS {
+            check_secret(&path.join(name))?;
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         let made_lock = !path.join(LOCK).exists();
@@ -81,6 +90,12 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
         let is_new = !path.join(LOG).exists();
+        // Nobody else may enter the folder, so nobody has read them.
+        let closed = close_files(path).map_err(io)?;
+        if closed > 0 {
+            let folder = path.display();
+            tracing::info!(%folder, closed, "files of an older build were closed to others");
+        }
         Ok(Self { path: path.to_owned(), is_new, made_lock, _lock: lock })
     }
 
@@ -142,8 +157,9 @@ impl Folder {
 /// The 32 bytes of a secret file, made by `draw` where it is not there.
 ///
 /// # Errors
-/// When the file system refuses, or the file has another length.
+/// When others may read it, the file system refuses, or the file has another length.
 pub fn secret_file(path: &Path, draw: impl FnOnce() -> [u8; 32]) -> Result<[u8; 32], FolderError> {
+    check_secret(path)?;
     let io = |error| FolderError::Io(path.to_owned(), error);
     match File::open(path) {
         Ok(mut file) => {

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod mark;
 mod guard;
 pub mod carried;
+pub mod modes;
 pub mod founding;
 pub mod draw;
 pub mod running;

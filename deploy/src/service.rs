@@ -8,6 +8,7 @@ use crate::{
     draw::system_clock,
     embedded::start,
     exit::{Code, Exit},
+    modes::check_secret,
     running::Running,
 };
 
@@ -76,10 +77,15 @@ async fn running(service: &Service, token_file: &std::path::Path) -> Option<Clie
 }
 
 fn read_token(path: &std::path::Path) -> Result<String, Exit> {
+    check_secret(path).map_err(|error| Exit::new(Code::Folder, error))?;
     match fs::read_to_string(path) {
         Ok(token) => Ok(token.trim().to_owned()),
         Err(error) => {
-            let line = format!("the token file {} cannot be read: {error}", path.display());
+            let path = path.display();
+            let line = format!(
+                "the token file {path} cannot be read: {error}; where it is lost, \
+                 `annals token recover` makes another"
+            );
             Err(Exit::new(Code::Usage, line))
         }
     }

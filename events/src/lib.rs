@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod customers;
 pub mod sales;
 pub mod access;
+pub mod private;
 pub mod codec;
 pub mod evidence;
 pub mod keys;

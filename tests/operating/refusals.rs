@@ -1,6 +1,6 @@
 //! Commands that have to be refused: one line, an exit code, nothing touched.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Output};
+use std::{collections::BTreeMap, fs, os::unix::fs::DirBuilderExt, path::Path, process::Output};
 
 use serde_json::json;
 use tests::{Http, Process, annals};
@@ -47,7 +47,7 @@ pub(crate) fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Copies a data folder that nobody uses.
 pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
+    fs::DirBuilder::new().mode(0o700).create(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let copy = to.join(path.file_name().unwrap());

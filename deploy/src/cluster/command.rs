@@ -27,11 +27,12 @@ use crate::{
 pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result<Running, Exit> {
     let listener = listen(service.address(COMMAND_PORT), service.behind_proxy).await?;
     let servers = Servers::of(cluster)?;
+    let secrets = Secrets::at(&cluster.secrets);
+    secrets.check()?;
     let process = draw_id();
     let store = servers.open_log(clock.clone(), Some(LogId(draw_id()))).await?;
     let log = store.log_id();
     let bus = servers.open_bus(log).await?;
-    let secrets = Secrets::at(&cluster.secrets);
     let founded = open_and_found(&servers, &store, &secrets, service, clock, process).await?;
     let (handler, is_new) = (founded.handler, founded.is_new);
 

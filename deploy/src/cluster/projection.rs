@@ -40,10 +40,11 @@ use crate::{
 pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result<Running, Exit> {
     let listener = listen(service.address(PROJECTION_PORT), service.behind_proxy).await?;
     let servers = Servers::of(cluster)?;
+    let secrets = Secrets::at(&cluster.secrets);
+    secrets.check()?;
     let store = servers.open_log(clock.clone(), None).await?;
     let log = store.log_id();
     let bus = servers.open_bus(log).await?;
-    let secrets = Secrets::at(&cluster.secrets);
     let keys = PostgresKeys::open(&servers.keys, &secrets.master_key(), log, false).await;
     let keys = Arc::new(keys.map_err(|error| exit_of_keys(&error))?);
     let keyring = Keyring::new(keys, log);

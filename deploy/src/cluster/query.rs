@@ -42,9 +42,10 @@ use crate::{
 pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result<Running, Exit> {
     let listener = listen(service.address(QUERY_PORT), service.behind_proxy).await?;
     let servers = Servers::of(cluster)?;
+    let secrets = Secrets::at(&cluster.secrets);
+    secrets.check()?;
     let store = servers.open_log(clock.clone(), None).await?;
     let log = store.log_id();
-    let secrets = Secrets::at(&cluster.secrets);
     let keys = PostgresKeyReader::open(&servers.keys, &secrets.master_key(), log).await;
     let keys = keys.map_err(|error| exit_of_keys(&error))?;
     let unsealer = Unsealer::new(Arc::new(keys), log);

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     exit::{Code, Exit},
     folder::{FolderError, secret_file},
+    modes::{SECRETS, check_folder, check_secret},
 };
 
 /// `master.key`, `installation.key`, and the first token.
@@ -34,6 +35,16 @@ impl Secrets {
             let line = format!("the folder of secrets {}: {error}", self.path.display());
             Exit::new(Code::Folder, line)
         })
+    }
+
+    /// Refuses secrets that others may read, and a folder of them that others may enter.
+    ///
+    /// # Errors
+    /// One line that says what to run.
+    pub fn check(&self) -> Result<(), Exit> {
+        let checked = check_folder(&self.path)
+            .and_then(|()| SECRETS.iter().try_for_each(|name| check_secret(&self.path.join(name))));
+        checked.map_err(|error| Exit::new(Code::Folder, error))
     }
 
     /// The file of the key under which all keys are wrapped.

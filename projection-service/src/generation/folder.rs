@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use events::private::make_private;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{Entry, State};
@@ -24,7 +25,10 @@ impl FolderRegister {
     /// # Errors
     /// When the file cannot be used.
     pub(crate) fn open(folder: &Path) -> Result<Self, ReadStoreError> {
-        let connection = Connection::open(folder.join("read.db")).map_err(failed)?;
+        let path = folder.join("read.db");
+        make_private(&path)
+            .map_err(|error| ReadStoreError::Unavailable(error.to_string().into()))?;
+        let connection = Connection::open(path).map_err(failed)?;
         // `autoincrement` never gives a number again, also after its row is gone.
         connection
             .execute_batch(

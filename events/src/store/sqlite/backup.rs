@@ -11,7 +11,7 @@ use rusqlite::{
 };
 
 use super::schema::{OpenError, connect_reader, read_state};
-use crate::store::Head;
+use crate::{private::make_private, store::Head};
 
 /// Why a copy was not made. What there was of it is removed.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,7 @@ fn copy(from: &Path, partial: &Path) -> Result<Head, BackupError> {
     #[cfg(feature = "planted")]
     let from = &super::planted::without_wal(from, partial)?;
     let source = connect_reader(from)?;
+    make_private(partial)?;
     let mut target = Connection::open(partial)?;
     // All pages in one step are read from one snapshot; in several steps every commit in between
     // would make it begin again.

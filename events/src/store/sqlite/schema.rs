@@ -14,6 +14,7 @@ use super::{super::sequencer::LogState, carry};
 use crate::{
     envelope::{Instant, Position},
     ids::LogId,
+    private::make_private,
     store::{
         Head,
         ladder::{FORMAT, Hear},
@@ -216,6 +217,7 @@ pub(super) fn write_ahead_log(path: &Path) -> PathBuf {
 /// Makes the tables in one transaction of a rollback journal, so that the header of the file says
 /// what it is as soon as there is anything in it; only then the write-ahead log is switched on.
 fn create(path: &Path, log: LogId) -> Result<(), OpenError> {
+    make_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
