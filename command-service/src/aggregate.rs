@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use events::{
     Actor, CrmEvent, Instant, Version,
+    access::Scope,
     codec::CategoryEvents,
     ids::{
         AccountId, CommandId, ConnectionRoleId, ContactId, KeyId, OpportunityId, QuoteId,
-        RecordRef, StreamName, UserId,
+        RecordRef, StreamName, TokenId, UserId,
     },
     sales::NumberSequence,
     values::Day,
@@ -16,7 +17,7 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use crate::{
-    access::{Organization, Token, User},
+    access::{Administration, Organization, Token, User},
     customers::{Account, Connection, ConnectionRole, Contact, Note},
     refusal::Refusal,
     sales::{Numbering, Opportunity, Order, Quote},
@@ -85,7 +86,7 @@ pub trait AsRecord: Aggregate {
 
 records! {
     Account, Contact, ConnectionRole, Connection, Opportunity, Quote, Order, Note, User, Token,
-    Organization, Numbering
+    Organization, Numbering, Administration
 }
 
 /// A record's state and how many events it is made of.
@@ -172,6 +173,15 @@ impl States {
     }
 }
 
+/// What a caller's token opens: nobody hands out more with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The token.
+    pub token: TokenId,
+    /// Its scopes.
+    pub scopes: Arc<[Scope]>,
+}
+
 /// Everything impure that a decision may know.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
@@ -179,6 +189,8 @@ pub struct Facts<'a> {
     pub now: Instant,
     /// Who asks.
     pub actor: Actor,
+    /// With what; none where the product itself or a process manager asks.
+    pub authority: Option<&'a Authority>,
     /// The command's id, from which the ids of what it makes follow.
     pub command_id: CommandId,
     /// The organisation: its zone and its currency.
@@ -238,6 +250,12 @@ pub trait Command: Send + Sync {
     /// The sequence it needs a number of, and the record that gets the number.
     fn number(&self, own: &Record, command_id: CommandId, today: Day) -> Option<NumberSequence>;
 
+    /// What has to stand on another stream before this command's events. See [`Decide::before`].
+    fn before(&self, command_id: CommandId, actor: Actor) -> Option<Before> {
+        let _ = (command_id, actor);
+        None
+    }
+
     /// The day it took effect, when the command itself says so (`close_date`).
     fn effective_day(&self) -> Option<Day>;
 
@@ -254,6 +272,14 @@ pub trait Command: Send + Sync {
     /// # Errors
     /// Never for a command that was parsed.
     fn canonical(&self) -> Result<Vec<u8>, serde_json::Error>;
+}
+
+/// A command that the write loop runs on another stream before the one that asks for it.
+pub struct Before {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says. It asks for no number and for nothing before itself.
+    pub command: Box<dyn Command>,
 }
 
 /// A command on one kind of record: what an area writes.
@@ -289,6 +315,14 @@ pub trait Decide:
         None
     }
 
+    /// What has to stand on another stream before this command's events: what is counted there is
+    /// claimed first, so that of two commands at once one has it. The needed states are read again
+    /// after it. A command that is refused writes nothing there.
+    fn before(&self, command_id: CommandId, actor: Actor) -> Option<Before> {
+        let _ = (command_id, actor);
+        None
+    }
+
     /// The day it took effect, when the command itself says so.
     fn effective_day(&self) -> Option<Day> {
         None
@@ -321,6 +355,10 @@ impl<C: Decide> Command for C {
 
     fn number(&self, own: &Record, command_id: CommandId, today: Day) -> Option<NumberSequence> {
         Decide::number(self, C::Aggregate::of(own)?, command_id, today)
+    }
+
+    fn before(&self, command_id: CommandId, actor: Actor) -> Option<Before> {
+        Decide::before(self, command_id, actor)
     }
 
     fn effective_day(&self) -> Option<Day> {

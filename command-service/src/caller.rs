@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use events::{
     Actor, ActorKind,
-    access::Scope,
-    evidence::sha256,
+    access::{PresentedToken, Scope},
     ids::{TokenId, UserId},
 };
-use uuid::Uuid;
 
 use crate::{
-    aggregate::Record,
+    access::Standing,
+    aggregate::{Authority, Record},
     handle::{CommandError, Freshened, Handler},
 };
 
@@ -36,6 +34,12 @@ impl Caller {
         Actor { kind: ActorKind::User, id: self.user.0 }
     }
 
+    /// What the caller may hand on.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        Authority { token: self.token, scopes: self.scopes.clone() }
+    }
+
     /// Whether the token opens that.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
@@ -43,42 +47,8 @@ impl Caller {
     }
 }
 
-/// A token as it is presented: `annals_<token id>_<secret>`.
-#[derive(Clone)]
-pub struct PresentedToken {
-    id: TokenId,
-    secret: String,
-}
-
-impl PresentedToken {
-    /// Parses the text after `Bearer `.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (id, secret) = text.strip_prefix("annals_")?.split_once('_')?;
-        let well_formed = id.len() == 32 && secret.len() == 64 && is_hex(id) && is_hex(secret);
-        let id = TokenId(Uuid::try_parse(id).ok()?);
-        well_formed.then(|| Self { id, secret: secret.to_owned() })
-    }
-
-    /// The text that is presented, for a token that was just drawn.
-    #[must_use]
-    pub fn text(id: TokenId, secret: &[u8; 32]) -> String {
-        format!("annals_{}_{}", id.0.simple(), hex::encode(secret))
-    }
-
-    /// What the event keeps of a secret: SHA-256 of its text.
-    #[must_use]
-    pub fn digest(secret: &[u8; 32]) -> [u8; 32] {
-        sha256(hex::encode(secret).as_bytes())
-    }
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-}
-
 impl Handler {
-    /// Checks a token. `None` for one that is unknown, revoked, of a disabled user, or simply wrong:
+    /// Checks a token. `None` for one that is unknown, not accepted yet, revoked, of a disabled user, or simply wrong:
     /// the caller is not told which. What is known of the token and its user is at least as new as
     /// the log was when this was called.
     ///
@@ -89,19 +59,18 @@ impl Handler {
         presented: &PresentedToken,
     ) -> Result<Option<Caller>, CommandError> {
         let freshened = self.freshen().await?;
-        let token = self.load(presented.id.stream()).await?;
+        let token = self.load(presented.id().stream()).await?;
         let Record::Token(token) = &*token.record else { return Ok(None) };
         let Some(token) = token.issued() else { return Ok(None) };
-        let digest = hex::encode(sha256(presented.secret.as_bytes()));
-        let right = verify_slices_are_equal(digest.as_bytes(), token.secret_sha256.as_bytes());
-        if right.is_err() || token.revoked {
+        let right = presented.opens(&token.secret_sha256);
+        if !right || token.standing != Standing::Active {
             return Ok(None);
         }
         let user = self.load(token.user.stream()).await?;
         let Record::User(user) = &*user.record else { return Ok(None) };
         Ok(user.is_enabled().then(|| Caller {
             user: token.user,
-            token: presented.id,
+            token: presented.id(),
             scopes: token.scopes.as_slice().into(),
             freshened,
         }))

@@ -1,6 +1,6 @@
 //! The register of commands: the one list that routes, documentation and import go by.
 
-use events::access::Scope;
+use events::access::{Access, Scope};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -11,8 +11,8 @@ use crate::aggregate::{Command, Decide};
 pub struct Entry {
     /// The name in `POST /commands/{Name}`.
     pub name: &'static str,
-    /// The scope a token needs for it.
-    pub scope: Scope,
+    /// Which tokens may send it.
+    pub access: Access,
     /// Parses its body.
     pub parse: fn(&RawValue) -> Result<Box<dyn Command>, ParseError>,
     /// The JSON Schema of its body.
@@ -32,13 +32,21 @@ impl Entry {
         Self::any::<C>(C::NAME, Scope::Admin)
     }
 
+    /// A command on one kind of record, for every valid token: the command itself says whose record
+    /// it may be.
+    #[must_use]
+    pub fn of_any_token<C: Decide>() -> Self {
+        Self { access: Access::AnyToken, ..Self::admin::<C>() }
+    }
+
     /// A command on records of several kinds.
     #[must_use]
     pub fn any<C: Command + DeserializeOwned + JsonSchema + 'static>(
         name: &'static str,
         scope: Scope,
     ) -> Self {
-        Self { name, scope, parse: parse::<C>, schema: |generator| generator.subschema_for::<C>() }
+        let access = Access::Scope(scope);
+        Self { name, access, parse: parse::<C>, schema: |generator| generator.subschema_for::<C>() }
     }
 }
 

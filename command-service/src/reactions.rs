@@ -83,6 +83,7 @@ impl Handler {
             effective_at: None,
             reason: None,
             actor: Actor { kind: ActorKind::Process, id: derived(&format!("process:{name}")) },
+            authority: None,
             on_behalf_of: why.on_behalf_of,
             channel: Channel::Process,
             causation_id: why.event.0,

@@ -2,6 +2,7 @@
 
 use events::{
     Version,
+    access::Scope,
     ids::{AccountId, Category, ContactId, QuoteId},
 };
 use serde_json::{Map, Value};
@@ -141,6 +142,11 @@ refusals! {
     UserDisabled = "user.disabled", "the user is disabled";
     /// A token needs at least one scope.
     TokenNoScopes = "token.no_scopes", "a token needs at least one scope";
+
+    /// Nobody hands out more than the token opens with which they do it.
+    TokenExceedsOwn { scopes: Vec<Scope> } = "token.exceeds_own", "the token that issues it does not have all of these scopes";
+    /// The token was revoked: it opens nothing, for ever.
+    TokenRevoked = "token.revoked", "the token was revoked";
 
     /// A mistake of ours, never of the caller.
     Internal = "internal", "the command could not be judged";

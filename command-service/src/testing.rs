@@ -4,9 +4,9 @@ use std::{fmt::Debug, sync::Arc};
 
 use events::{
     Actor, ActorKind, CrmEvent, Instant, Version,
-    access::OrganizationFounded,
+    access::{OrganizationFounded, Scope},
     codec::CategoryEvents,
-    ids::{CommandId, KeyId, StreamName, UserId},
+    ids::{CommandId, KeyId, StreamName, TokenId, UserId},
     money::Currency,
     values::{Line, Zone},
 };
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Organization,
-    aggregate::{Aggregate, AsRecord, Decide, Facts, Loaded, Record, States},
+    aggregate::{Aggregate, AsRecord, Authority, Decide, Facts, Loaded, Record, States},
     refusal::Refusal,
 };
 
@@ -87,9 +87,11 @@ impl<A: AsRecord> Given<A> {
         A::Event: Debug + PartialEq,
     {
         let states = self.needed(&command);
+        let authority = Authority { token: TokenId(ANA.0), scopes: Scope::ALL.into() };
         let mut facts = Facts {
             now: at("2026-05-20T12:00:00Z"),
             actor: Actor { kind: ActorKind::User, id: ANA.0 },
+            authority: Some(&authority),
             command_id: COMMAND,
             organization: &self.organization,
             states: &states,

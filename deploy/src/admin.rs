@@ -9,18 +9,22 @@ use axum::{
     response::Response,
     routing::post,
 };
-use command_service::http::{App, Problem, object};
+use command_service::{
+    access::Act,
+    http::{Administrator, App, Problem, object},
+};
 use events::{
-    access::Scope,
+    access::{BackupTaken, Replayed},
     ids::LogId,
     store::audit::{Audit, HearAudit},
 };
 use projection_service::{read_side::ReadSide, replay::ReplayProgress};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    backup::{Sources, back_up},
+    acts,
+    backup::{Place, Sources, back_up},
     progress::stream_of,
     replay_report::{ReplayReport, phase},
     serve::problem,
@@ -36,34 +40,42 @@ pub fn replay_route(
     let replay = move |headers: HeaderMap| {
         let (app, active) = (app.clone(), active.clone());
         async move {
-            app.allow(&headers, Scope::Admin).await?;
+            let administrator = app.administrator(&headers, "Replay").await?;
             let Some(read_side) = active() else {
                 let detail = "another projection service keeps the read models: ask that one";
                 return Ok(problem(StatusCode::SERVICE_UNAVAILABLE, "replay.standby", detail));
             };
-            Ok::<_, Problem>(replay(read_side))
+            Ok::<_, Problem>(replay(administrator, read_side))
         }
     };
     Router::new().route("/admin/replay", post(replay))
 }
 
-fn replay(read_side: ReadSide) -> Response {
-    stream_of(move |progress, gone| async move {
-        let hear = move |now: ReplayProgress| {
-            progress.at(&phase(&now), now.position.0, now.head.0);
+fn replay(administrator: Administrator, read_side: ReadSide) -> Response {
+    let act = |seen: Option<&Value>, outcome| {
+        let report = seen.and_then(|seen| ReplayReport::deserialize(seen).ok());
+        let equal = report.map(|report| report.is_equal());
+        Act::Replayed(Replayed { position: acts::position(seen), equal, outcome })
+    };
+    stream_of(move |progress, gone| {
+        let work = async move {
+            let hear = move |now: ReplayProgress| {
+                progress.at(&phase(&now), now.position.0, now.head.0);
+            };
+            let report = read_side.replay(&hear, gone).await.map_err(|error| error.to_string())?;
+            serde_json::to_value(ReplayReport::from(report)).map_err(|error| error.to_string())
         };
-        let report = read_side.replay(&hear, gone).await.map_err(|error| error.to_string())?;
-        serde_json::to_value(ReplayReport::from(report)).map_err(|error| error.to_string())
+        acts::run(administrator, work, act)
     })
 }
 
-/// `POST /admin/verify`: checks the whole log.
+/// `POST /admin/verify`: checks the whole log. Reading is no act that is written down.
 #[must_use = "routes do nothing until they are served"]
 pub fn verify_route(app: App, store: Arc<dyn Audit>, log: LogId) -> Router {
     let check = move |headers: HeaderMap| {
         let (app, store) = (app.clone(), store.clone());
         async move {
-            app.allow(&headers, Scope::Admin).await?;
+            app.administrator(&headers, "Verify").await?;
             Ok::<_, Problem>(stream_of(move |progress, _| async move {
                 let hear: HearAudit =
                     Arc::new(move |what, done, total| progress.at(what, done, total));
@@ -79,31 +91,50 @@ pub fn verify_route(app: App, store: Arc<dyn Audit>, log: LogId) -> Router {
 /// The largest body of an operation, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 
-/// Where a backup goes.
+/// What a backup is called.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackupTo {
-    /// The folder to make, on the machine of the service.
-    pub to: PathBuf,
+    /// The folder to make below the folder of backups: letters, digits, `.`, `_` and `-`.
+    pub name: String,
 }
 
-/// `POST /admin/backup`: copies the data folder.
+/// `POST /admin/backup`: copies the data folder to a new folder below `backups`, which was named at
+/// start. No caller says where on the machine anything is written.
 #[must_use = "routes do nothing until they are served"]
-pub fn backup_route(app: App, sources: Arc<Sources>) -> Router {
+pub fn backup_route(app: App, sources: Arc<Sources>, backups: Option<PathBuf>) -> Router {
     let backup = move |request: Request| {
-        let (app, sources) = (app.clone(), sources.clone());
+        let (app, sources, backups) = (app.clone(), sources.clone(), backups.clone());
         async move {
             let (parts, body) = request.into_parts();
-            app.allow(&parts.headers, Scope::Admin).await?;
-            let expected = "an object with `to`, the folder to make";
-            let BackupTo { to } = object(&parts.headers, body, MAX_BODY, expected).await?;
-            Ok::<_, Problem>(stream_of(move |_, _| async move {
-                let head = back_up(&sources, &to).await.map_err(|error| format!("{error:#}"))?;
-                Ok(json!({ "position": head.position.to_string(), "folder": to }))
-            }))
+            let administrator = app.administrator(&parts.headers, "Backup").await?;
+            let expected = "an object with `name`, what the backup is called";
+            let BackupTo { name } = match object(&parts.headers, body, MAX_BODY, expected).await {
+                Ok(body) => body,
+                Err(problem) => return Err(administrator.refused(problem).await),
+            };
+            let place = match Place::new(backups.as_deref(), &name) {
+                Ok(place) => place,
+                Err(error) => {
+                    return Err(administrator.refuse(error.code(), &error.to_string()).await);
+                }
+            };
+            Ok(backup(administrator, sources, place))
         }
     };
     Router::new().route("/admin/backup", post(backup))
+}
+
+fn backup(administrator: Administrator, sources: Arc<Sources>, place: Place) -> Response {
+    let name = place.name.clone();
+    let act = move |seen: Option<&Value>, outcome| {
+        Act::BackupTaken(BackupTaken { name, position: acts::position(seen), outcome })
+    };
+    let work = async move {
+        let head = back_up(&sources, &place.folder).await.map_err(|error| format!("{error:#}"))?;
+        Ok(json!({ "position": head.position.to_string(), "folder": place.folder }))
+    };
+    stream_of(move |_, _| acts::run(administrator, work, act))
 }
 
 /// `POST /admin/backup` where the data lie in databases: those have better means.
@@ -112,14 +143,13 @@ pub fn no_backup_route(app: App) -> Router {
     let backup = move |headers: HeaderMap| {
         let app = app.clone();
         async move {
-            app.allow(&headers, Scope::Admin).await?;
-            let detail = "back up the databases of the log and of the keys with PostgreSQL's own \
-                          means (pg_dump, pg_basebackup), the log first, and the folder of secrets";
-            Ok::<_, Problem>(problem(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "backup.by_database",
-                detail,
-            ))
+            let administrator = app.administrator(&headers, "Backup").await?;
+            let detail = "back up the database of the log and then that of the keys with \
+                          pg_dump, each apart, and the folder of secrets apart from both. A base \
+                          backup (pg_basebackup) or an archive of WAL carries all databases of its \
+                          server: where the read models lie on it, every name and mail in clear, \
+                          also of people who are erased later";
+            Err::<Response, _>(administrator.refuse("backup.by_database", detail).await)
         }
     };
     Router::new().route("/admin/backup", post(backup))

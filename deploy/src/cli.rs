@@ -148,9 +148,11 @@ fn welcome_role(running: &Running, role: &str, variable: &str) {
 /// Says where it is, how to read the token, and what to try. Never the token itself.
 fn welcome(running: &Running, service: &Service) {
     let url = running.url();
-    let token = running.token_file().unwrap_or_else(|| std::path::Path::new("")).display();
+    let file = running.token_file().unwrap_or_else(|| std::path::Path::new(""));
+    let token = file.display();
+    let lost = if file.exists() { "" } else { " is not there: annals token recover makes one" };
     let mut text = format!(
-        "annals {version} serves {url}\n  data    {data} (log {log})\n  token   {token}\n",
+        "annals {version} serves {url}\n  data    {data} (log {log})\n  token   {token}{lost}\n",
         version = version(),
         data = service.data_folder.display(),
         log = running.log,

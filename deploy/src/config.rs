@@ -66,6 +66,9 @@ pub struct Service {
     /// `query-api` 7441, for `projection-service` 7442.
     #[arg(long, global = true, env = "ANNALS_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// The folder below which backups may be taken over HTTP and by `annals backup`; without it none is.
+    #[arg(long, global = true, env = "ANNALS_BACKUPS")]
+    pub backups: Option<PathBuf>,
     /// Allows an address beyond loopback: something in front of it ends TLS.
     #[arg(long, global = true, env = "ANNALS_BEHIND_PROXY")]
     pub behind_proxy: bool,
@@ -237,11 +240,11 @@ pub enum Operation {
     Import(Import),
     /// Rebuilds every read model from the events beside the live ones, compares, and switches.
     Replay(Replay),
-    /// Issues, lists and revokes API tokens.
+    /// Issues, lists, accepts, revokes and recovers API tokens.
     Token(Token),
     /// Checks the whole log: hashes, positions, versions, times, schemas.
     Verify(Verify),
-    /// Copies the log, the keys and the tokens to a new folder, while the service runs.
+    /// Copies the log and the wrapped keys to a new folder below --backups, while the service runs.
     Backup(Backup),
     /// Fills an installation with a company of its own: about 200 accounts and a year of history.
     Demo(Demo),
@@ -313,11 +316,11 @@ pub struct Verify {
     pub target: Target,
 }
 
-/// Copies the log, the keys and the tokens.
+/// Copies the log and the wrapped keys.
 #[derive(Debug, Args)]
 pub struct Backup {
-    /// The folder to make.
-    pub to: PathBuf,
+    /// The folder to make below the folder that the service was started with (`--backups`).
+    pub name: String,
     /// Which service.
     #[command(flatten)]
     pub target: Target,
@@ -345,6 +348,35 @@ pub struct Token {
     pub operation: TokenOperation,
 }
 
+/// Makes a token without having one.
+#[derive(Debug, Args)]
+pub struct Recover {
+    /// The user who acts with it; the administrator of the first start where it is left out.
+    #[arg(long)]
+    pub user: Option<uuid::Uuid>,
+    /// What it opens.
+    #[arg(long, value_delimiter = ',', default_values = ["read", "write", "audit", "admin"])]
+    pub scopes: Vec<String>,
+    /// The file to make; the file `token` of the data folder or of the secrets where it is left out.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// The database of a cluster's log; without it, it is the data folder.
+    #[arg(long, env = "ANNALS_POSTGRES", hide_env_values = true)]
+    pub postgres: Option<String>,
+    /// The database of the keys, where it is another one.
+    #[arg(long, env = "ANNALS_KEYS_POSTGRES", hide_env_values = true)]
+    pub keys_postgres: Option<String>,
+    /// A file with the password of the databases.
+    #[arg(long, env = "ANNALS_POSTGRES_PASSWORD_FILE")]
+    pub postgres_password_file: Option<PathBuf>,
+    /// The folder of the cluster's secrets.
+    #[arg(long, env = "ANNALS_SECRETS", default_value = "annals-secrets")]
+    pub secrets: PathBuf,
+    /// Allows plaintext to servers beyond loopback: the operator vouches for the network between.
+    #[arg(long, env = "ANNALS_TRUST_NETWORK")]
+    pub trust_network: bool,
+}
+
 /// What to do with API tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenOperation {
@@ -366,6 +398,23 @@ pub enum TokenOperation {
         #[command(flatten)]
         target: Target,
     },
+    /// Lists tokens: all for who may administer, else those of the caller.
+    List {
+        /// Which service.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Accepts a token that somebody else issued to the caller.
+    Accept {
+        /// The token's id: the part between the underscores.
+        id: uuid::Uuid,
+        /// Which service.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Makes a token without having one: for who owns the data folder, while nothing runs on it, or
+    /// the secrets and the database of a cluster. The log says that it was done.
+    Recover(Recover),
     /// Revokes a token.
     Revoke {
         /// The token's id: the part between the underscores.

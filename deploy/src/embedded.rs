@@ -25,7 +25,7 @@ use projection_service::{
 
 use crate::{
     admin,
-    backup::Sources,
+    backup::{Sources, folder_of_backups},
     carried::carried,
     cluster::COMMAND_PORT,
     config::Service,
@@ -56,6 +56,8 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
     let listener = listen(service.address(COMMAND_PORT), service.behind_proxy).await?;
     let folder =
         Folder::own(&service.data_folder).map_err(|error| Exit::new(Code::Folder, error))?;
+    let backups = service.backups.as_deref().map(folder_of_backups).transpose();
+    let backups = backups.map_err(|error| Exit::new(Code::Folder, error))?;
     let is_new = folder.is_new;
     let looked = match guard::look(&folder, service.accept_older_log) {
         Ok(looked) => looked,
@@ -78,7 +80,7 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
         Ok(())
     });
     let read_side = start_following(&mut tasks, &folder, &opened).await?;
-    let router = routes(&opened, &read_side, clock, folder.path().to_owned());
+    let router = routes(&opened, &read_side, clock, folder.path().to_owned(), backups);
     let address = listener.local_addr().map_err(Exit::failed)?;
     tasks.serve(listener, router, service);
     let token = folder.file("token");
@@ -96,15 +98,16 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
     Ok(Running::new(address, log, tasks, vec![closing]).with_token(is_new, token))
 }
 
-struct Opened {
-    store: Arc<SqliteStore>,
+pub(crate) struct Opened {
+    pub(crate) store: Arc<SqliteStore>,
     keys: Arc<SqliteKeys>,
     unsealer: Unsealer,
-    handler: Arc<Handler>,
-    keeper: Arc<Keeper>,
+    pub(crate) handler: Arc<Handler>,
+    pub(crate) keeper: Arc<Keeper>,
 }
 
-async fn open(folder: &Folder, has_events: bool, clock: Clock) -> Result<Opened, Exit> {
+/// Opens log and keys of a folder that is owned.
+pub(crate) async fn open(folder: &Folder, has_events: bool, clock: Clock) -> Result<Opened, Exit> {
     let bad_folder = |error: anyhow::Error| Exit::new(Code::Folder, format!("{error:#}"));
     let path = folder.file("log.db");
     let options = OpenOptions {
@@ -194,7 +197,13 @@ async fn start_following(
     Ok(read_side)
 }
 
-fn routes(opened: &Opened, read_side: &ReadSide, clock: Clock, folder: PathBuf) -> Router {
+fn routes(
+    opened: &Opened,
+    read_side: &ReadSide,
+    clock: Clock,
+    folder: PathBuf,
+    backups: Option<PathBuf>,
+) -> Router {
     let Opened { store, keys, unsealer, handler, keeper } = opened;
     let log = store.log_id();
     let feed: Arc<dyn EventFeed> = store.clone();
@@ -209,6 +218,6 @@ fn routes(opened: &Opened, read_side: &ReadSide, clock: Clock, folder: PathBuf) 
         .merge(query_api::router(questions))
         .merge(admin::replay_route(app.clone(), move || Some(replayed.clone())))
         .merge(admin::verify_route(app.clone(), store.clone(), log))
-        .merge(admin::backup_route(app, sources))
+        .merge(admin::backup_route(app, sources, backups))
         .merge(health::router(health))
 }

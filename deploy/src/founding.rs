@@ -5,12 +5,11 @@ use std::{io, path::Path};
 use command_service::{
     access::{AddUser, FoundOrganization, IssueToken, Sha256Hex},
     aggregate::{Command, Record},
-    caller::PresentedToken,
     handle::{CommandError, Handler, Request, system},
 };
 use events::{
     Channel, Version,
-    access::Scope,
+    access::{PresentedToken, Scope},
     ids::{CommandId, LogId, OrganizationId, TokenId, UserId},
     personal::Clear,
     values::Line,
@@ -51,7 +50,7 @@ pub async fn found(
         };
         send(handler, log, "FoundOrganization", Box::new(found)).await?;
     }
-    let user = UserId(Uuid::new_v5(&log.0, b"first user"));
+    let user = first_user(log);
     if handler.load(user.stream()).await?.version == Version::NONE {
         let add = AddUser {
             user_id: Some(user),
@@ -63,6 +62,11 @@ pub async fn found(
         send(handler, log, "AddUser", Box::new(add)).await?;
     }
     issue_first_token(handler, log, user, token_file, draw).await
+}
+
+/// The user of the first start: the administrator.
+pub(crate) fn first_user(log: LogId) -> UserId {
+    UserId(Uuid::new_v5(&log.0, b"first user"))
 }
 
 /// The file is written before the event, so that no crash leaves a token nobody can read.
@@ -107,6 +111,7 @@ async fn send(
         effective_at: None,
         reason: None,
         actor: system(),
+        authority: None,
         on_behalf_of: None,
         channel: Channel::System,
         causation_id: command_id.0,

@@ -144,6 +144,7 @@ pub(crate) async fn accept(
         effective_at: None,
         reason: None,
         actor: system(),
+        authority: None,
         on_behalf_of: None,
         channel: Channel::System,
         causation_id: command_id.0,

@@ -18,6 +18,7 @@ pub mod embedded;
 pub mod cluster;
 pub mod health;
 pub mod admin;
+mod acts;
 pub mod progress;
 pub mod serve;
 pub mod verify;

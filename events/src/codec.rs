@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    access::{OrganizationEvent, TokenEvent, UserEvent},
+    access::{AdministrationEvent, OrganizationEvent, TokenEvent, UserEvent},
     customers::{AccountEvent, ConnectionEvent, ConnectionRoleEvent, ContactEvent, NoteEvent},
     envelope::{EventType, NewEvent, Version},
     ids::{Category, EventId},
@@ -81,10 +81,12 @@ pub(crate) fn schema_generator() -> SchemaGenerator {
 /// Declares the events of one category: variant, payload, **wire name**, schema version.
 ///
 /// The wire names are the storage format. A name or version that was published never changes; a
-/// new shape is a new version with an upcast in `decode`.
+/// new shape is a new version, and the payload of each older one (`after { 1: Old }`) turns `Into`
+/// the newest: stored events of every version are read, only the newest is written.
 macro_rules! category_events {
     ($(#[$meta:meta])* $events:ident in $category:ident {
-        $($(#[$variant_meta:meta])* $variant:ident($payload:ty) = $name:literal v $version:literal,)*
+        $($(#[$variant_meta:meta])* $variant:ident($payload:ty) = $name:literal v $version:literal
+            $(after { $($old_version:literal: $old:ty),* })?,)*
     }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
@@ -114,12 +116,19 @@ macro_rules! category_events {
             ) -> Option<Result<Self, serde_json::Error>> {
                 match (name, version) {
                     $(($name, $version) => Some(serde_json::from_str(data).map(Self::$variant)),)*
+                    $($($(($name, $old_version) => Some(
+                        serde_json::from_str::<$old>(data).map(|old| Self::$variant(old.into())),
+                    ),)*)?)*
                     _ => None,
                 }
             }
 
             fn published() -> Vec<$crate::codec::Published> {
-                vec![$($crate::codec::Published {
+                vec![$($($($crate::codec::Published {
+                    event_type: $crate::envelope::EventType::new($name, $old_version),
+                    schema: $crate::codec::schema_generator().into_root_schema_for::<$old>(),
+                },)*)?
+                $crate::codec::Published {
                     event_type: $crate::envelope::EventType::new($name, $version),
                     schema: $crate::codec::schema_generator().into_root_schema_for::<$payload>(),
                 },)*]
@@ -225,6 +234,7 @@ crm_event! {
     Token(TokenEvent),
     Organization(OrganizationEvent),
     Numbering(NumberingEvent),
+    Administration(AdministrationEvent),
 }
 
 /// The whole payload of an event: what happened, and what `decide` went by.

@@ -63,6 +63,8 @@ id! {
     OrganizationId in Organization;
     /// One sequence of document numbers.
     NumberingId in Numbering;
+    /// The acts of administration of one installation: the id of its log.
+    AdministrationId in Administration;
 }
 
 /// The kind of a stream. Stored names are for ever and hold no hyphen.
@@ -84,11 +86,16 @@ pub enum Category {
     Token,
     Organization,
     Numbering,
+    // The acts of administration. No payload names them: published schemas list the categories
+    // above, and those lists never change.
+    #[serde(skip_deserializing)]
+    #[schemars(skip)]
+    Administration,
 }
 
 impl Category {
     /// Every category, in the order of declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Account,
         Self::Contact,
         Self::ConnectionRole,
@@ -101,6 +108,7 @@ impl Category {
         Self::Token,
         Self::Organization,
         Self::Numbering,
+        Self::Administration,
     ];
 
     /// The name in stream names, subjects and event types.
@@ -119,6 +127,7 @@ impl Category {
             Self::Token => "token",
             Self::Organization => "organization",
             Self::Numbering => "numbering",
+            Self::Administration => "administration",
         }
     }
 

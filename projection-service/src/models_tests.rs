@@ -54,6 +54,7 @@ fn installed(world: &mut World) {
         email: None,
         manager: None,
         office: Some(line("South")),
+        awaits_token: true,
     };
     world.record(UserId(id("ana")).stream(), UserEvent::from(ana));
     let issued = TokenIssued {
@@ -62,6 +63,8 @@ fn installed(world: &mut World) {
         label: None,
         scopes: vec![Scope::Read, Scope::Write],
         secret_sha256: "00".repeat(32),
+        pending: false,
+        issued_with: None,
     };
     world.record(TokenId(id("token")).stream(), TokenEvent::from(issued));
 }

@@ -240,7 +240,8 @@ const fn is_turn(event: &CrmEvent) -> bool {
         | CrmEvent::Note(_)
         | CrmEvent::Token(_)
         | CrmEvent::Organization(_)
-        | CrmEvent::Numbering(_) => false,
+        | CrmEvent::Numbering(_)
+        | CrmEvent::Administration(_) => false,
     }
 }
 

@@ -10,7 +10,6 @@ use axum::{
 };
 use events::{
     Position, Recorded,
-    access::Scope,
     ids::{Category, LogId, StreamName},
     store::EventFeed,
 };
@@ -172,7 +171,7 @@ pub(crate) async fn feed(State(app): State<App>, ask: Ask) -> Answered {
             if waited.is_ok() {
                 until = app.feed.feed_head().await?.position;
                 // What came may be the end of the very token that waited for it.
-                app.allow_in(&ask.turn, &ask.headers, Scope::Audit).await?;
+                app.allow_in(&ask.turn, &ask.headers, ask.access).await?;
             }
         }
     }
@@ -195,7 +194,7 @@ pub(crate) async fn feed(State(app): State<App>, ask: Ask) -> Answered {
 async fn opened(app: &App, ask: &Ask) -> Result<(Frame, Params), Problem> {
     let (app, ask) = (app.clone(), ask.clone());
     let opening = tokio::spawn(async move {
-        let (moment, params) = app.open(&ask, Scope::Audit, Senses::Recorded).await?;
+        let (moment, params) = app.open(&ask, Senses::Recorded).await?;
         Ok((moment.release(), params))
     });
     opening.await.unwrap_or_else(|cause| Err(Problem::damaged(cause)))

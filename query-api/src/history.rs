@@ -5,7 +5,6 @@ use std::{borrow::Cow, sync::Arc};
 use axum::extract::{Path, State};
 use events::{
     Actor, Channel, Instant, Payload, Position, Recorded, Version,
-    access::Scope,
     ids::{Category, CommandId, EventId, StreamName},
     personal::{Personal, PersonalFields, PersonalVisitor},
 };
@@ -65,7 +64,7 @@ pub(crate) async fn history(
     ask: Ask,
     category: Category,
 ) -> Answered {
-    let (moment, mut params) = app.open(&ask, Scope::Audit, Senses::Recorded).await?;
+    let (moment, mut params) = app.open(&ask, Senses::Recorded).await?;
     // The rest is read from the log.
     let mut frame = moment.release();
     let limit = params.limit()?;

@@ -34,6 +34,6 @@ pub use http::{
     App,
     document::paths,
     problem::Problem,
-    routes::router,
+    routes::{access_of, router},
     turn::{Place, Turn},
 };

@@ -1,7 +1,7 @@
 //! What all records are asked: a page of the list, one record, every event of its stream.
 
 use axum::extract::{Path, State};
-use events::{Payload, Position, Recorded, Version, access::Scope, ids::StreamName, values::Day};
+use events::{Payload, Position, Recorded, Version, ids::StreamName, values::Day};
 use projection_service::{
     projector::Fact,
     record::Record,
@@ -17,10 +17,10 @@ use crate::{
         App,
         answer::{self, Answered, Page},
         frame::Frame,
-        moment::{Ask, Senses},
+        moment::{Ask, Moment, Senses},
         problem::Problem,
     },
-    list::List,
+    list::{List, Wish},
 };
 
 /// How many events of a stream are read at once.
@@ -28,20 +28,31 @@ const BATCH: usize = 500;
 
 /// A page of a list.
 pub(crate) async fn page(app: &App, ask: &Ask, list: &'static List) -> Answered {
-    let (mut moment, params) = app.open(ask, Scope::Read, Senses::Recorded).await?;
+    let (moment, params) = app.open(ask, Senses::Recorded).await?;
     let wish = list.wish(params)?;
-    let after = moment.begins_after(|key| list.fits(&wish, key))?;
+    answer_page(moment, list, &wish, |document| Ok(RawValue::from_string(document.to_owned())?))
+        .await
+}
+
+/// Answers with the page of a list that is wished for, each document as `show` shows it.
+pub(crate) async fn answer_page(
+    mut moment: Moment,
+    list: &'static List,
+    wish: &Wish,
+    show: impl Fn(&str) -> Result<Box<RawValue>, Problem>,
+) -> Answered {
+    let after = moment.begins_after(|key| list.fits(wish, key))?;
     let mut items: Vec<Box<RawValue>> = Vec::new();
     let mut last = None;
     let mut has_more = false;
-    for part in list.parts(&wish, after.as_deref()) {
+    for part in list.parts(wish, after.as_deref()) {
         let room = wish.limit - items.len();
         let statement =
-            list.statement(&wish, *part, moment.position.sql(), after.as_deref(), room + 1);
+            list.statement(wish, *part, moment.position.sql(), after.as_deref(), room + 1);
         let rows = moment.rows(&statement.text, &statement.binds).await?;
         has_more = rows.len() > room;
         for row in rows.iter().take(room) {
-            items.push(RawValue::from_string(row.text("document")?.to_owned())?);
+            items.push(show(row.text("document")?)?);
         }
         if let Some(row) = rows.iter().take(room).next_back() {
             last = Some(vec![row.value("sorted_by")?, Value::Id(row.id("id")?)]);
@@ -69,7 +80,7 @@ pub(crate) async fn record<R: Record>(
     Path(id): Path<String>,
     ask: Ask,
 ) -> Answered {
-    let (mut moment, params) = app.open(&ask, Scope::Read, Senses::Both).await?;
+    let (mut moment, params) = app.open(&ask, Senses::Both).await?;
     params.finish()?;
     let id = known_id(&id)?;
     if moment.sense == Sense::Effective {

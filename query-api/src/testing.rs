@@ -161,6 +161,7 @@ impl World {
             email: None,
             manager: None,
             office: None,
+            awaits_token: true,
         };
         self.record(user(name).stream(), UserEvent::Added(added)).await
     }
@@ -178,6 +179,8 @@ impl World {
             label: None,
             scopes,
             secret_sha256: hex::encode(sha256(secret.as_bytes())),
+            pending: false,
+            issued_with: None,
         };
         let stream = TokenId(derived(&format!("token {name}"))).stream();
         self.record(stream, TokenEvent::Issued(issued)).await

@@ -129,16 +129,26 @@ async fn nobody_hands_out_more_than_they_have() {
     let chief = annals.user("Chief").await;
     let (_, token) = annals.token_for(chief, &["admin"]).await;
     let http = annals.with_token(Some(&token));
-    let issue = |scopes: Value| {
+    let other = annals.user("Other").await;
+    let issue = |user: Uuid, scopes: Value| {
         json!({
-            "user": chief, "scopes": scopes, "secret_sha256": "ab".repeat(32),
+            "user": user, "scopes": scopes, "secret_sha256": "ab".repeat(32),
         })
     };
-    annals.command("IssueToken", issue(json!([]))).await.refused("token.no_scopes");
-    annals.command("IssueToken", issue(json!(["root"]))).await.problem(422, "command.invalid");
-    http.accept("IssueToken", issue(json!(["admin"]))).await;
+    annals.command("IssueToken", issue(chief, json!([]))).await.refused("token.no_scopes");
+    annals
+        .command("IssueToken", issue(chief, json!(["root"])))
+        .await
+        .problem(422, "command.invalid");
+    http.accept("IssueToken", issue(chief, json!(["admin"]))).await;
+    for scope in ["read", "write", "audit"] {
+        for user in [chief, other] {
+            let more = http.command("IssueToken", issue(user, json!(["admin", scope]))).await;
+            assert_eq!(more.refused("token.exceeds_own")["params"]["scopes"], json!([scope]));
+        }
+    }
     annals.accept("DisableUser", json!({ "user_id": chief })).await;
-    annals.command("IssueToken", issue(json!(["read"]))).await.refused("user.disabled");
+    annals.command("IssueToken", issue(chief, json!(["read"]))).await.refused("user.disabled");
 }
 
 #[tokio::test]

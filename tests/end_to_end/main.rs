@@ -36,6 +36,8 @@ mod http;
 mod connections;
 // What is measured.
 mod metrics;
+// What can be handed out, to whom, and what of it is kept.
+mod powers;
 // What log lines say.
 mod logs;
 // A generated pipeline, with its figures computed apart.

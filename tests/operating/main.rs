@@ -29,6 +29,8 @@ mod verify;
 mod backup;
 // `annals replay`, cut off and run again; `annals demo` twice.
 mod replay;
+// File modes: what is kept is its owner's alone.
+mod modes;
 // `annals token`: what a token opens, and until when.
 mod tokens;
 // More connections than there is room for.

@@ -64,6 +64,7 @@ fn service(folder: &Path) -> Service {
     Service {
         data_folder: folder.join("data"),
         listen: Some((Ipv4Addr::LOCALHOST, 0).into()),
+        backups: Some(folder.join("backups")),
         behind_proxy: false,
         accept_older_log: None,
         front: config::Front::default(),

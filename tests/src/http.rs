@@ -1,6 +1,6 @@
 //! A bare HTTP client: what goes in and what comes out, nothing in between.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -110,6 +110,18 @@ impl Http {
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
         Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same client, whose connections come from another address of this machine's loopback: some
+    /// limits are for each source.
+    #[must_use]
+    pub fn from_source(&self, number: usize) -> Self {
+        let last = u8::try_from(number % 200).unwrap_or_default() + 2;
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_local_address(Some(Ipv4Addr::new(127, 0, 0, last).into()));
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self { client, ..self.clone() }
     }
 
     /// The same client that waits for answers so long.

@@ -7,19 +7,21 @@ mod user_commands;
 mod token;
 mod token_commands;
 mod owners;
+mod administration;
 
+pub use administration::{Act, Administration, RecordAct};
 pub use organization::Organization;
 pub use organization_commands::{AcceptOlderLog, FoundOrganization};
 pub(crate) use owners::{owner, owner_streams};
-pub use token::Token;
-pub use token_commands::{IssueToken, RevokeToken, Sha256Hex};
+pub use token::{Standing, Token};
+pub use token_commands::{AcceptToken, IssueToken, RecoverToken, RevokeToken, Sha256Hex};
 pub use user::User;
-pub use user_commands::{AddUser, ChangeUser, DisableUser, EnableUser};
+pub use user_commands::{AddUser, ChangeUser, DisableUser, EnableUser, GiveToken};
 
 use crate::command::Entry;
 
-/// The commands that callers can send; [`FoundOrganization`] and
-/// [`AcceptOlderLog`] are for the product alone.
+/// The commands that callers can send; [`FoundOrganization`], [`AcceptOlderLog`], [`RecoverToken`],
+/// [`GiveToken`] and [`RecordAct`] are for the product alone.
 pub(crate) fn commands() -> Vec<Entry> {
     vec![
         Entry::admin::<AddUser>(),
@@ -28,5 +30,6 @@ pub(crate) fn commands() -> Vec<Entry> {
         Entry::admin::<EnableUser>(),
         Entry::admin::<IssueToken>(),
         Entry::admin::<RevokeToken>(),
+        Entry::of_any_token::<AcceptToken>(),
     ]
 }

@@ -17,6 +17,17 @@ pub enum Token {
     Issued(TokenState),
 }
 
+/// Whether a token opens anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not before its user has accepted it.
+    Pending,
+    /// Yes.
+    Active,
+    /// Never again.
+    Revoked,
+}
+
 /// What is true of an issued token.
 #[derive(Clone, Debug)]
 pub struct TokenState {
@@ -28,8 +39,8 @@ pub struct TokenState {
     pub scopes: Vec<Scope>,
     /// SHA-256 of its secret, in hex.
     pub secret_sha256: String,
-    /// Whether it opens nothing any more.
-    pub revoked: bool,
+    /// Whether it opens anything.
+    pub standing: Standing,
 }
 
 impl Token {
@@ -54,10 +65,20 @@ impl Aggregate for Token {
                     user: issued.user,
                     scopes: issued.scopes.clone(),
                     secret_sha256: issued.secret_sha256.clone(),
-                    revoked: false,
+                    standing: if issued.pending { Standing::Pending } else { Standing::Active },
                 });
             }
-            (Self::Issued(state), TokenEvent::Revoked(_)) => state.revoked = true,
+            (Self::Unborn, TokenEvent::Recovered(recovered)) => {
+                *self = Self::Issued(TokenState {
+                    key: recovered.key,
+                    user: recovered.user,
+                    scopes: recovered.scopes.clone(),
+                    secret_sha256: recovered.secret_sha256.clone(),
+                    standing: Standing::Active,
+                });
+            }
+            (Self::Issued(state), TokenEvent::Accepted(_)) => state.standing = Standing::Active,
+            (Self::Issued(state), TokenEvent::Revoked(_)) => state.standing = Standing::Revoked,
             (Self::Unborn | Self::Issued(_), _) => {}
         }
     }

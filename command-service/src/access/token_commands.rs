@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use events::{
-    access::{Scope, TokenEvent, TokenIssued, TokenRevoked},
+    Actor, ActorKind,
+    access::{Scope, TokenAccepted, TokenEvent, TokenIssued, TokenRecovered, TokenRevoked},
     ids::{Category, CommandId, StreamName, TokenId, UserId},
     personal::{Clear, Personal},
     values::Line,
@@ -12,9 +13,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
-use super::{Token, User};
+use super::{GiveToken, Token, User, token::Standing};
 use crate::{
-    aggregate::{Decide, Facts, States},
+    aggregate::{Before, Decide, Facts, States},
     refusal::Refusal,
 };
 
@@ -65,6 +66,13 @@ impl JsonSchema for Sha256Hex {
 }
 
 /// Issues an API token to a user. The secret is drawn by the sender, who alone knows it.
+///
+/// It hands on no scope that the token it is sent with does not have. A token for another user opens
+/// nothing before that user has sent `AcceptToken`, but for the first one of a new user, who has no
+/// token to accept it with. Which one is the first stands on the stream of the user: before the
+/// token is issued, `user.token_given` is appended there, and of several at once one is the first
+/// event of its kind. A crash in between leaves a user whose first token was given and never issued:
+/// the same command again issues it, and where it is lost `annals token recover` helps.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssueToken {
@@ -94,6 +102,13 @@ impl Decide for IssueToken {
         vec![self.user.stream()]
     }
 
+    fn before(&self, command_id: CommandId, actor: Actor) -> Option<Before> {
+        let token = TokenId(Decide::record(self, command_id));
+        let give = GiveToken { user_id: self.user, token };
+        (actor.kind == ActorKind::User)
+            .then(|| Before { name: GiveToken::NAME, command: Box::new(give) })
+    }
+
     fn decide(&self, own: &Token, facts: &Facts<'_>) -> Result<Vec<TokenEvent>, Refusal> {
         if own.issued().is_some() {
             return Err(Refusal::Exists);
@@ -109,14 +124,113 @@ impl Decide for IssueToken {
         if scopes.is_empty() {
             return Err(Refusal::TokenNoScopes);
         }
+        within_own(&scopes, facts)?;
+        let token = TokenId(Decide::record(self, facts.command_id));
+        let is_own = facts.user() == Some(self.user);
+        let opens_at_once = is_system(facts) || is_own || user.first_token == Some(token);
         let issued = TokenIssued {
             key: user.key,
             user: self.user,
             label: self.label.clone().map(Personal::from),
             scopes,
             secret_sha256: self.secret_sha256.as_str().to_owned(),
+            pending: !opens_at_once,
+            issued_with: facts.authority.map(|authority| authority.token),
         };
         Ok(vec![issued.into()])
+    }
+}
+
+fn is_system(facts: &Facts<'_>) -> bool {
+    facts.actor.kind == ActorKind::System
+}
+
+/// Whoever issues a token hands on at most what the token has that they do it with. The product
+/// itself, which issues the first one, has everything.
+fn within_own(scopes: &[Scope], facts: &Facts<'_>) -> Result<(), Refusal> {
+    if is_system(facts) {
+        return Ok(());
+    }
+    let own = facts.authority.map_or(&[][..], |authority| &authority.scopes);
+    let missing: Vec<_> = scopes.iter().copied().filter(|scope| !own.contains(scope)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(Refusal::TokenExceedsOwn { scopes: missing }) }
+}
+
+/// Accepts a token that somebody else issued to the sender. It is sent with another token of the
+/// same user, whichever scopes that has.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptToken {
+    /// The token.
+    pub token_id: TokenId,
+}
+
+impl Decide for AcceptToken {
+    const NAME: &'static str = "AcceptToken";
+    type Aggregate = Token;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.token_id.0
+    }
+
+    fn decide(&self, own: &Token, facts: &Facts<'_>) -> Result<Vec<TokenEvent>, Refusal> {
+        // Whose tokens there are is nobody else's business.
+        let token = own.issued().filter(|token| Some(token.user) == facts.user());
+        let token = token.ok_or_else(|| Refusal::not_found(Category::Token))?;
+        match token.standing {
+            Standing::Pending => Ok(vec![TokenAccepted {}.into()]),
+            Standing::Active => Ok(Vec::new()),
+            Standing::Revoked => Err(Refusal::TokenRevoked),
+        }
+    }
+}
+
+/// Makes a token that opens at once for a user, with every scope or with fewer: the act of who owns
+/// the data, while nothing runs on them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverToken {
+    /// The id of the new token.
+    pub token_id: TokenId,
+    /// Who acts with it: an enabled user.
+    pub user: UserId,
+    /// What it opens: at least one scope.
+    pub scopes: Vec<Scope>,
+    /// SHA-256 of its secret, in hex.
+    pub secret_sha256: Sha256Hex,
+}
+
+impl Decide for RecoverToken {
+    const NAME: &'static str = "RecoverToken";
+    type Aggregate = Token;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.token_id.0
+    }
+
+    fn needs(&self, _: &Token, _: &States) -> Vec<StreamName> {
+        vec![self.user.stream()]
+    }
+
+    fn decide(&self, own: &Token, facts: &Facts<'_>) -> Result<Vec<TokenEvent>, Refusal> {
+        if !is_system(facts) {
+            return Err(Refusal::AccessDenied);
+        }
+        if own.issued().is_some() {
+            return Err(Refusal::Exists);
+        }
+        let user = facts.states.user(self.user).and_then(User::added);
+        let user = user.ok_or_else(|| Refusal::not_found(Category::User))?;
+        if !user.enabled {
+            return Err(Refusal::UserDisabled);
+        }
+        let recovered = TokenRecovered {
+            key: user.key,
+            user: self.user,
+            scopes: self.scopes.clone(),
+            secret_sha256: self.secret_sha256.as_str().to_owned(),
+        };
+        Ok(vec![recovered.into()])
     }
 }
 
@@ -138,7 +252,8 @@ impl Decide for RevokeToken {
 
     fn decide(&self, own: &Token, _: &Facts<'_>) -> Result<Vec<TokenEvent>, Refusal> {
         let token = own.issued().ok_or_else(|| Refusal::not_found(Category::Token))?;
-        Ok((!token.revoked).then(|| TokenRevoked {}.into()).into_iter().collect())
+        let revoked = token.standing == Standing::Revoked;
+        Ok((!revoked).then(|| TokenRevoked {}.into()).into_iter().collect())
     }
 }
 

@@ -8,10 +8,12 @@ use events::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{IssueToken, RevokeToken, Sha256Hex};
+use super::{AcceptToken, IssueToken, RecoverToken, RevokeToken, Sha256Hex};
 use crate::{
-    access::DisableUser,
+    access::{AddUser, DisableUser},
+    aggregate::Authority,
     customers::testing::{ANA, World},
+    handle::system,
     refusal::Refusal,
 };
 
@@ -78,4 +80,81 @@ fn a_token_is_revoked_once_and_for_ever() {
 fn a_token_that_was_never_issued_cannot_be_revoked() {
     let revoked = World::new().send::<RevokeToken>(json!({ "token_id": TOKEN }));
     assert_eq!(revoked, Err(Refusal::not_found(Category::Token)));
+}
+
+const OTHER: UserId = UserId(Uuid::from_u128(0x0B0B));
+
+/// A world in which Ana, who has these scopes, has added another user.
+fn with_other(scopes: &[Scope]) -> World {
+    let mut world = World::new();
+    world.send::<AddUser>(json!({ "user_id": OTHER, "name": "Other" })).unwrap();
+    world.authority = Some(Authority { token: TokenId(ANA.0), scopes: scopes.into() });
+    world
+}
+
+fn other(number: u128) -> Value {
+    let mut body = body(OTHER, &["read"]);
+    body["token_id"] = json!(TokenId(Uuid::from_u128(number)));
+    body
+}
+
+fn is_pending(events: &[CrmEvent]) -> bool {
+    let [CrmEvent::Token(TokenEvent::Issued(issued))] = events else { panic!("{events:?}") };
+    issued.pending
+}
+
+#[test]
+fn nobody_hands_out_more_than_the_token_has_that_they_do_it_with() {
+    let mut world = with_other(&[Scope::Admin, Scope::Read]);
+    for user in [ANA, OTHER] {
+        let refused = world.send::<IssueToken>(body(user, &["read", "write", "audit"]));
+        let scopes = vec![Scope::Write, Scope::Audit];
+        assert_eq!(refused, Err(Refusal::TokenExceedsOwn { scopes }));
+    }
+    let events = world.send::<IssueToken>(body(ANA, &["read", "admin"])).unwrap();
+    let [CrmEvent::Token(TokenEvent::Issued(issued))] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(issued.issued_with, Some(TokenId(ANA.0)));
+    world.authority = None;
+    let refused = world.send::<IssueToken>(other(1));
+    assert_eq!(refused, Err(Refusal::TokenExceedsOwn { scopes: vec![Scope::Read] }));
+}
+
+#[test]
+fn only_the_first_token_for_somebody_else_opens_at_once() {
+    let mut world = with_other(&Scope::ALL);
+    assert!(!is_pending(&world.send::<IssueToken>(other(1)).unwrap()));
+    assert!(is_pending(&world.send::<IssueToken>(other(2)).unwrap()));
+    // Of Ana it is not known whether she was given one: a token by another user waits for her.
+    world.actor.id = OTHER.0;
+    assert!(is_pending(&world.send::<IssueToken>(body(ANA, &["read"])).unwrap()));
+}
+
+#[test]
+fn only_the_user_of_a_token_accepts_it_and_once() {
+    let mut world = with_other(&Scope::ALL);
+    world.send::<IssueToken>(other(1)).unwrap();
+    world.send::<IssueToken>(other(2)).unwrap();
+    let accept = || json!({ "token_id": TokenId(Uuid::from_u128(2)) });
+    let unknown = Err(Refusal::not_found(Category::Token));
+    assert_eq!(world.send::<AcceptToken>(accept()), unknown, "Ana issued it, it is not hers");
+    world.actor.id = OTHER.0;
+    assert_eq!(world.send::<AcceptToken>(accept()).unwrap().len(), 1);
+    assert_eq!(world.send::<AcceptToken>(accept()), Ok(vec![]));
+    world.send::<RevokeToken>(accept()).unwrap();
+    assert_eq!(world.send::<AcceptToken>(accept()), Err(Refusal::TokenRevoked));
+}
+
+#[test]
+fn only_the_product_itself_recovers_a_token() {
+    let mut world = World::new();
+    let recover = || {
+        let mut body = body(ANA, &["read"]);
+        body.as_object_mut().unwrap().remove("label");
+        body
+    };
+    assert_eq!(world.send::<RecoverToken>(recover()), Err(Refusal::AccessDenied));
+    world.actor = system();
+    let events = world.send::<RecoverToken>(recover()).unwrap();
+    assert!(matches!(&events[..], [CrmEvent::Token(TokenEvent::Recovered(_))]), "{events:?}");
+    assert_eq!(world.send::<RecoverToken>(recover()), Err(Refusal::Exists));
 }

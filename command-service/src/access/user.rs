@@ -2,7 +2,7 @@
 
 use events::{
     access::UserEvent,
-    ids::{KeyId, UserId},
+    ids::{KeyId, TokenId, UserId},
     values::Line,
 };
 
@@ -29,6 +29,10 @@ pub struct UserState {
     pub office: Option<Line<100>>,
     /// Whether the user may work.
     pub enabled: bool,
+    /// Whether the first token that is given to the user opens at once, and was not given yet.
+    pub awaits_token: bool,
+    /// The token that opens at once whoever issues it.
+    pub first_token: Option<TokenId>,
 }
 
 impl User {
@@ -59,6 +63,8 @@ impl Aggregate for User {
                     manager: added.manager,
                     office: added.office.clone(),
                     enabled: true,
+                    awaits_token: added.awaits_token,
+                    first_token: None,
                 });
             }
             (Self::Added(state), UserEvent::Changed(changed)) => {
@@ -67,6 +73,12 @@ impl Aggregate for User {
             }
             (Self::Added(state), UserEvent::Disabled(_)) => state.enabled = false,
             (Self::Added(state), UserEvent::Enabled(_)) => state.enabled = true,
+            (Self::Added(state), UserEvent::TokenGiven(given)) => {
+                if given.first {
+                    state.first_token = Some(given.token);
+                }
+                state.awaits_token = false;
+            }
             (Self::Unborn | Self::Added(_), _) => {}
         }
     }

@@ -1,8 +1,9 @@
 //! Adding users, changing what is known of them, disabling and enabling them.
 
 use events::{
-    access::{UserAdded, UserChanged, UserDisabled, UserEnabled, UserEvent},
-    ids::{Category, CommandId, StreamName, UserId},
+    ActorKind,
+    access::{UserAdded, UserChanged, UserDisabled, UserEnabled, UserEvent, UserTokenGiven},
+    ids::{Category, CommandId, StreamName, TokenId, UserId},
     personal::{Clear, Personal},
     values::{Change, Email, Line},
 };
@@ -63,6 +64,8 @@ impl Decide for AddUser {
             email: self.email.clone().map(Personal::from),
             manager: self.manager,
             office: self.office.clone(),
+            // The first user's first token is the product's own act.
+            awaits_token: facts.actor.kind != ActorKind::System,
         };
         Ok(vec![added.into()])
     }
@@ -192,6 +195,34 @@ impl Decide for EnableUser {
     fn decide(&self, own: &User, _: &Facts<'_>) -> Result<Vec<UserEvent>, Refusal> {
         let disabled = !require(own)?.enabled;
         Ok(disabled.then(|| UserEnabled {}.into()).into_iter().collect())
+    }
+}
+
+/// Takes down on the user's stream that a token is issued to them, before it is: the first one that
+/// stands there is the one that opens at once. Sent by the write loop only.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GiveToken {
+    /// The user.
+    pub user_id: UserId,
+    /// The token.
+    pub token: TokenId,
+}
+
+impl Decide for GiveToken {
+    const NAME: &'static str = "GiveToken";
+    type Aggregate = User;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.user_id.0
+    }
+
+    fn decide(&self, own: &User, _: &Facts<'_>) -> Result<Vec<UserEvent>, Refusal> {
+        let user = require(own)?;
+        if user.first_token == Some(self.token) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![UserTokenGiven { token: self.token, first: user.awaits_token }.into()])
     }
 }
 

@@ -4,8 +4,8 @@ use std::{borrow::Cow, collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use events::{
     Actor, ActorKind, CrmEvent, Instant, Version,
-    access::UserAdded,
-    ids::{CommandId, KeyId, Principal, RecordRef, StreamName, UserId},
+    access::{Scope, UserAdded},
+    ids::{CommandId, KeyId, Principal, RecordRef, StreamName, TokenId, UserId},
     personal::{Personal, PersonalFields, PersonalVisitor, Sealed},
     values::{Line, Prose},
 };
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Organization,
-    aggregate::{Command, Facts, Loaded, Record, States},
+    aggregate::{Authority, Before, Command, Facts, Loaded, Record, States},
     refusal::Refusal,
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct World {
     organization: Organization,
     /// Who asks.
     pub(crate) actor: Actor,
+    /// With what.
+    pub(crate) authority: Option<Authority>,
     /// Whether states are folded from sealed values, as they are once the events were stored.
     pub(crate) sealed: bool,
     commands: u128,
@@ -52,6 +54,7 @@ impl World {
             records: BTreeMap::new(),
             organization: Organization::default(),
             actor: Actor { kind: ActorKind::User, id: ANA.0 },
+            authority: Some(Authority { token: TokenId(ANA.0), scopes: Scope::ALL.into() }),
             sealed: false,
             commands: 0,
         };
@@ -61,6 +64,7 @@ impl World {
             email: None,
             manager: None,
             office: None,
+            awaits_token: false,
         };
         world.append(ANA, vec![events::access::UserEvent::Added(ana).into()]);
         world
@@ -119,6 +123,7 @@ impl World {
         let facts = Facts {
             now: NOON,
             actor: self.actor,
+            authority: self.authority.as_ref(),
             command_id,
             organization: &self.organization,
             states: &states,
@@ -130,8 +135,14 @@ impl World {
 
     /// Judges a command and lets happen what it decided.
     pub(crate) fn run(&mut self, command: &dyn Command) -> Judged {
-        let events = self.decide(command)?;
-        let stream = command.stream(CommandId(Uuid::from_u128(0xC0 << 64 | self.commands)));
+        let mut events = self.decide(command)?;
+        let command_id = CommandId(Uuid::from_u128(0xC0 << 64 | self.commands));
+        if let Some(Before { command: before, .. }) = command.before(command_id, self.actor) {
+            let given = self.decide(&*before)?;
+            self.append(before.stream(command_id), given);
+            events = self.decide(command)?;
+        }
+        let stream = command.stream(command_id);
         self.commands += 1;
         self.append(stream, events.clone());
         Ok(events)

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use events::{
     CrmEvent, Payload,
+    access::PresentedToken,
     ids::{AccountId, CommandId, ContactId, CustomerRef, OpportunityId, QuoteId, TokenId, UserId},
     sales::QuoteEvent,
     store::{Append, EventStore, Fingerprint, StreamReader},
@@ -14,12 +15,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    caller::PresentedToken,
-    handle::{
-        Accepted, Handler, Request, system,
-        testing::{ANA, Watched, World, code},
-    },
+use crate::handle::{
+    Accepted, Handler, Request, system,
+    testing::{ANA, Watched, World, code},
 };
 
 const SECRET: [u8; 32] = [9; 32];

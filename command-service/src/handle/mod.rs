@@ -50,8 +50,9 @@ pub struct Handler {
     cache: Cache<StreamName, Loaded>,
     /// How the cache follows what other processes append; none where there are no others.
     fresh: Option<Fresh>,
-    /// The turns of all streams, and apart from them the turns of the numbering streams: a command
-    /// that has its record's turn takes the turn of a sequence too.
+    /// The turns of all streams, and apart from them those of the streams that a command may write
+    /// to before its own: a command that has its record's turn takes the turn of a numbering
+    /// sequence or of a user too.
     stripes: Vec<Mutex<()>>,
 }
 
@@ -72,7 +73,7 @@ impl Handler {
             clock,
             fingerprint_key: hmac::Key::new(hmac::HMAC_SHA256, fingerprint_secret),
             cache: Cache::new(CACHED_RECORDS),
-            stripes: (0..2 * STRIPES).map(|_| Mutex::new(())).collect(),
+            stripes: (0..3 * STRIPES).map(|_| Mutex::new(())).collect(),
         }
     }
 
@@ -250,9 +251,23 @@ impl Handler {
     }
 
     /// The turn to change a stream. Whoever has it has all the time no other turn but, further on,
-    /// that of a numbering stream, so nobody waits in a circle.
+    /// that of a numbering stream or of a user, whose holders take none: nobody waits in a circle.
     async fn turn(&self, stream: StreamName) -> MutexGuard<'_, ()> {
-        let apart = if stream.category == Category::Numbering { STRIPES } else { 0 };
+        let apart = match stream.category {
+            Category::Numbering => STRIPES,
+            Category::User => 2 * STRIPES,
+            Category::Account
+            | Category::Contact
+            | Category::ConnectionRole
+            | Category::Connection
+            | Category::Opportunity
+            | Category::Quote
+            | Category::Order
+            | Category::Note
+            | Category::Token
+            | Category::Organization
+            | Category::Administration => 0,
+        };
         self.stripes[apart + stripe(stream)].lock().await
     }
 

@@ -16,7 +16,8 @@ use events::{
 
 use super::{CommandError, Handler, Request, load::Own, system};
 use crate::{
-    aggregate::{Command, Facts, Loaded, Record, States},
+    access::Organization,
+    aggregate::{Before, Command, Facts, Loaded, Record, States},
     refusal::Refusal,
     sales::AllocateNumber,
 };
@@ -60,23 +61,24 @@ impl Handler {
         let command = &*request.command;
         let Basis { key, states } = basis;
         self.load_needs(command, own, states).await?;
-        let states = &*states;
         let organization = self.load(OrganizationId(self.store.log_id().0).stream()).await?;
         let Record::Organization(organization) = &*organization.record else {
             return Err(Refusal::Internal.into());
         };
+        if let Some(before) = command.before(request.command_id, request.actor) {
+            let facts = facts(request, (self.clock)(), organization, states);
+            // Judged once before, so that a command that is refused leaves nothing there.
+            command.decide(&own.record, &facts)?;
+            self.run_before(request, before).await?;
+            *states = States::default();
+            self.load_needs(command, own, states).await?;
+        }
+        let states = &*states;
         if key.is_none() && command.makes_key() && own.version == Version::NONE {
             *key = Some(self.keys.take().await?);
         }
-        let mut facts = Facts {
-            now: (self.clock)(),
-            actor: request.actor,
-            command_id: request.command_id,
-            organization,
-            states,
-            new_key: *key,
-            number: None,
-        };
+        let mut facts = facts(request, (self.clock)(), organization, states);
+        facts.new_key = *key;
         if let Some(sequence) = command.number(&own.record, request.command_id, facts.today()) {
             // A number is for ever: none is drawn for a record that may be there already.
             if !is_read {
@@ -163,6 +165,30 @@ impl Handler {
         Ok(Prepared { events, after, decided: sealed })
     }
 
+    /// Runs what has to stand on another stream first: once, however often it is asked for.
+    async fn run_before(&self, request: &Request, before: Before) -> Result<(), CommandError> {
+        let Before { name, command } = before;
+        let stream = command.stream(request.command_id);
+        let request = Request {
+            command_id: CommandId(derived(&format!("before:{}:{name}", request.command_id.0))),
+            name,
+            command,
+            expected: None,
+            effective_at: None,
+            reason: None,
+            actor: request.actor,
+            authority: request.authority.clone(),
+            on_behalf_of: request.on_behalf_of,
+            channel: request.channel,
+            causation_id: request.command_id.0,
+            correlation_id: request.correlation_id,
+            freshened: None,
+        };
+        let fingerprint = self.fingerprint(&request)?;
+        Box::pin(self.judge(&request, stream, fingerprint)).await?;
+        Ok(())
+    }
+
     /// Gives the record a number: the same one however often it asks.
     async fn allocate(
         &self,
@@ -180,6 +206,7 @@ impl Handler {
             effective_at: None,
             reason: None,
             actor: system(),
+            authority: None,
             on_behalf_of: Some(request.actor.id),
             channel: Channel::System,
             causation_id: request.command_id.0,
@@ -206,6 +233,25 @@ impl Handler {
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(context.sign().as_ref());
         Ok(Fingerprint(fingerprint))
+    }
+}
+
+/// What a decision may know, but for a key and a number.
+fn facts<'a>(
+    request: &'a Request,
+    now: Instant,
+    organization: &'a Organization,
+    states: &'a States,
+) -> Facts<'a> {
+    Facts {
+        now,
+        actor: request.actor,
+        authority: request.authority.as_ref(),
+        command_id: request.command_id,
+        organization,
+        states,
+        new_key: None,
+        number: None,
     }
 }
 

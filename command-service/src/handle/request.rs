@@ -12,7 +12,10 @@ use events::{
 use uuid::Uuid;
 
 use super::fresh::Freshened;
-use crate::{aggregate::Command, refusal::Refusal};
+use crate::{
+    aggregate::{Authority, Command},
+    refusal::Refusal,
+};
 
 /// The time of day, passed in so that nothing below it asks the system.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -33,6 +36,8 @@ pub struct Request {
     pub reason: Option<Prose>,
     /// Who asks.
     pub actor: Actor,
+    /// With what token; none where the product itself or a process manager asks.
+    pub authority: Option<Authority>,
     /// For whom, when a process manager asks.
     pub on_behalf_of: Option<Uuid>,
     /// By which way.

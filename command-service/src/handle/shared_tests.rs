@@ -151,6 +151,7 @@ impl History {
         let facts = Facts {
             now: events::Instant::from_micros(NOON),
             actor: events::Actor { kind: events::ActorKind::User, id: ANA },
+            authority: None,
             command_id,
             organization: &Organization::default(),
             states: &states,

@@ -7,9 +7,10 @@ use std::sync::{
 
 use events::{
     Actor, ActorKind, Channel, Instant, Position, Recorded, Version,
+    access::Scope,
     ids::{
         AccountId, CommandId, CustomerRef, LogId, OpportunityId, OrganizationId, QuoteId,
-        StreamName,
+        StreamName, TokenId,
     },
     keys::{Keyring, MemoryKeys},
     store::{
@@ -22,7 +23,10 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{Accepted, Clock, CommandError, Handler, Request, system};
-use crate::{aggregate::Command, command::commands};
+use crate::{
+    aggregate::{Authority, Command},
+    command::commands,
+};
 
 /// 2026-03-02T12:00:00Z.
 pub(crate) const NOON: i64 = 1_772_452_800_000_000;
@@ -113,6 +117,7 @@ impl World {
             effective_at: None,
             reason: None,
             actor: Actor { kind: ActorKind::User, id: ANA },
+            authority: Some(Authority { token: TokenId(ANA), scopes: Scope::ALL.into() }),
             on_behalf_of: None,
             channel: Channel::Api,
             causation_id: command_id.0,

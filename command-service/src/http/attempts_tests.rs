@@ -6,18 +6,15 @@ use axum::{
     body::Body,
     http::{Request as HttpRequest, StatusCode},
 };
-use events::ids::TokenId;
+use events::{access::PresentedToken, ids::TokenId};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::{App, router};
-use crate::{
-    caller::PresentedToken,
-    handle::{
-        system,
-        testing::{ANA, Watched, World},
-    },
+use crate::handle::{
+    system,
+    testing::{ANA, Watched, World},
 };
 
 const TOKEN: TokenId = TokenId(Uuid::from_u128(0x70));

@@ -70,7 +70,7 @@ fn add_commands(generator: &mut SchemaGenerator, refused: &Value, paths: &mut Ma
             "operationId": entry.name,
             "tags": ["commands"],
             "summary": entry.name,
-            "description": format!("Needs the scope `{}`.", entry.scope.name()),
+            "description": entry.access.sentence(),
             "parameters": parameters(),
             "requestBody": {
                 "required": true,

@@ -1,12 +1,11 @@
 //! What comes with a command besides its body.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use events::{Channel, Instant, Version, ids::CommandId, values::Prose};
+use events::{Channel, Instant, Version, access::PresentedToken, ids::CommandId, values::Prose};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{problem::Problem, reason::reason};
-use crate::caller::PresentedToken;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const EFFECTIVE_AT: HeaderName = HeaderName::from_static("annals-effective-at");
@@ -96,8 +95,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<PresentedToken, Problem> {
     value
         .to_str()
         .ok()
-        .and_then(|text| text.strip_prefix("Bearer "))
-        .and_then(PresentedToken::parse)
+        .and_then(PresentedToken::of_authorization)
         .ok_or_else(Problem::unauthenticated)
 }
 

@@ -9,6 +9,7 @@ mod one;
 mod list;
 mod evidence;
 mod document;
+mod acts;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -22,6 +23,7 @@ use crate::{
     handle::Handler,
 };
 
+pub use acts::{ADMINISTRATION, Administrator};
 pub use body::object;
 pub use document::paths;
 pub use evidence::{AttemptBody, Attempts, AttemptsQuery, page_of_attempts};

@@ -86,6 +86,7 @@ impl App {
             effective_at: headers.effective_at,
             reason: headers.reason,
             actor: caller.actor(),
+            authority: Some(caller.authority()),
             on_behalf_of: None,
             channel,
             causation_id: command_id.0,
@@ -129,7 +130,7 @@ impl App {
 
 /// Refuses callers whose token does not open the command.
 pub(crate) fn may_send(caller: &Caller, entry: &Entry) -> Result<(), Problem> {
-    if caller.may(entry.scope) { Ok(()) } else { Err(Refusal::AccessDenied.into()) }
+    if entry.access.allows(&caller.scopes) { Ok(()) } else { Err(Refusal::AccessDenied.into()) }
 }
 
 /// A caller who may send commands at all; which ones, is asked command by command.

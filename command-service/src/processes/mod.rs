@@ -73,7 +73,8 @@ pub const fn reacts_in(category: Category) -> bool {
         | Category::User
         | Category::Token
         | Category::Organization
-        | Category::Numbering => false,
+        | Category::Numbering
+        | Category::Administration => false,
     }
 }
 

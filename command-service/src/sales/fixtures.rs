@@ -63,7 +63,9 @@ pub(crate) const fn ana() -> Principal {
 pub(crate) fn bob() -> Vec<UserEvent> {
     let key = NEW_KEY;
     let name = Personal::Clear(line("Bob"));
-    vec![UserAdded { key, name, email: None, manager: None, office: None }.into()]
+    let added =
+        UserAdded { key, name, email: None, manager: None, office: None, awaits_token: true };
+    vec![added.into()]
 }
 
 pub(crate) fn bob_disabled() -> Vec<UserEvent> {

@@ -66,6 +66,7 @@ fn judge(
     let facts = Facts {
         now,
         actor: Actor { kind: ActorKind::User, id: ANA.0 },
+        authority: None,
         command_id: COMMAND,
         organization: &organization,
         states,

@@ -12,7 +12,7 @@ pub(crate) use founding::check_installation;
 pub use projection::start as start_projection_service;
 pub use query::start as start_query_api;
 pub use secrets::Secrets;
-pub(crate) use servers::{Databases, exit_of_keys};
+pub(crate) use servers::{Databases, exit_of_keys, open_log};
 pub use servers::{Servers, exit_of};
 
 /// The port of the write API where none was named: that of the whole product in one process.

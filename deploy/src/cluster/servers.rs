@@ -60,19 +60,7 @@ impl Servers {
         clock: Clock,
         new: Option<LogId>,
     ) -> Result<Arc<PostgresStore>, Exit> {
-        let options = PostgresOptions {
-            log_id: new.unwrap_or(LogId(uuid::Uuid::nil())),
-            clock,
-            connections: LOG_CONNECTIONS,
-            may_create: new.is_some(),
-            hear: carried(),
-        };
-        let store =
-            PostgresStore::open(&self.log, options).await.map_err(|error| exit_of(&error))?;
-        for warning in store.warnings() {
-            tracing::warn!(server = %self.log, "{warning}");
-        }
-        Ok(Arc::new(store))
+        open_log(&self.log, clock, new).await
     }
 
     /// Opens the bus, if there is one. A bus that does not answer is tried again for ever.
@@ -87,6 +75,26 @@ impl Servers {
         })?;
         Ok(Some(Arc::new(bus)))
     }
+}
+
+/// Opens the log on a server; makes it as `new` where it is not there and that is allowed.
+pub(crate) async fn open_log(
+    server: &Server,
+    clock: Clock,
+    new: Option<LogId>,
+) -> Result<Arc<PostgresStore>, Exit> {
+    let options = PostgresOptions {
+        log_id: new.unwrap_or(LogId(uuid::Uuid::nil())),
+        clock,
+        connections: LOG_CONNECTIONS,
+        may_create: new.is_some(),
+        hear: carried(),
+    };
+    let store = PostgresStore::open(server, options).await.map_err(|error| exit_of(&error))?;
+    for warning in store.warnings() {
+        tracing::warn!(%server, "{warning}");
+    }
+    Ok(Arc::new(store))
 }
 
 /// The addresses of databases, as they were given.

@@ -1,7 +1,5 @@
 //! `annals backup`: copy what cannot be rebuilt.
 
-use std::path::absolute;
-
 use super::{print, watch_work};
 use crate::{
     admin::BackupTo,
@@ -10,22 +8,24 @@ use crate::{
     service::{Connected, Missing},
 };
 
-/// Copies the log, the keys and the tokens into a new folder.
+/// Copies the log and the wrapped keys into a new folder.
 ///
 /// # Errors
 /// When the service cannot be reached, or the folder cannot be made.
 pub async fn run(service: &Service, backup: Backup) -> Result<(), Exit> {
-    let to = absolute(&backup.to).map_err(Exit::failed)?;
     let connected = Connected::to(service, &backup.target, Missing::Refuse).await?;
-    let body = serde_json::to_value(BackupTo { to: to.clone() }).map_err(Exit::failed)?;
+    let body = serde_json::to_value(BackupTo { name: backup.name }).map_err(Exit::failed)?;
     let seen = watch_work(&connected.client, "/admin/backup", &body).await;
     connected.close().await;
     let seen = seen?;
     let position = seen.get("position").and_then(|value| value.as_str()).unwrap_or_default();
+    let folder = seen.get("folder").and_then(|value| value.as_str()).unwrap_or_default();
     print(&format!(
-        "backed up to {} up to position {position}. It holds the keys: guard it like them.\n\
-         To restore: annals --data-folder <a copy of that folder>; read models are rebuilt by themselves.\n",
-        to.display()
+        "backed up to {folder} up to position {position}. It holds no token, and the keys wrapped \
+         under master.key, which is NOT in it: keep a copy of that file apart, without it nobody \
+         reads a personal value again.\nTo restore: a copy of that folder (mode 0700) with \
+         master.key put into it; annals --data-folder <it> token recover; annals --data-folder <it>. Read models \
+         are rebuilt by themselves.\n"
     ));
     Ok(())
 }

@@ -4,6 +4,7 @@ pub mod commands;
 pub mod import;
 pub mod replay;
 pub mod token;
+mod recover;
 pub mod verify;
 pub mod backup;
 pub mod demo;

@@ -78,6 +78,8 @@ impl UserRecord {
         match event {
             // A stream has one beginning, and it made this record.
             UserEvent::Added(_) => {}
+            // Tokens have records of their own.
+            UserEvent::TokenGiven(_) => {}
             UserEvent::Changed(changed) => {
                 self.erased.replace("name", &mut self.name, changed.name.as_ref());
                 self.erased.change("email", &mut self.email, &changed.email);

@@ -168,7 +168,8 @@ fn subjects(fact: &Fact<'_>, rows: &dyn Rows) -> Result<Subjects, ProjectError> 
         | CrmEvent::User(_)
         | CrmEvent::Token(_)
         | CrmEvent::Organization(_)
-        | CrmEvent::Numbering(_) => {}
+        | CrmEvent::Numbering(_)
+        | CrmEvent::Administration(_) => {}
     }
     Ok(found)
 }
@@ -239,7 +240,8 @@ fn around(record: RecordRef, rows: &dyn Rows, found: &mut Subjects) -> Result<()
         | Category::User
         | Category::Token
         | Category::Organization
-        | Category::Numbering => {}
+        | Category::Numbering
+        | Category::Administration => {}
     }
     Ok(())
 }

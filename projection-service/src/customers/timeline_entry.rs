@@ -61,7 +61,8 @@ pub(super) fn entry(fact: &Fact<'_>, number: Option<&str>) -> Entry {
         | CrmEvent::User(_)
         | CrmEvent::Token(_)
         | CrmEvent::Organization(_)
-        | CrmEvent::Numbering(_) => Entry::default(),
+        | CrmEvent::Numbering(_)
+        | CrmEvent::Administration(_) => Entry::default(),
     };
     let reason = fact.payload.reason.as_ref();
     let mut erased = Erased::default();

@@ -1,7 +1,10 @@
-//! Questions about the organisation and its users.
+//! Questions about the organisation, its users and their tokens.
+
+mod tokens;
+
+pub(crate) use tokens::{ListedToken, TOKEN_LIST, tokens};
 
 use axum::extract::State;
-use events::access::Scope;
 use projection_service::access::{ORGANIZATION, USERS};
 
 use crate::{
@@ -38,7 +41,7 @@ pub(crate) fn organization_statement() -> String {
 
 /// `GET /organization`.
 pub(crate) async fn organization(State(app): State<App>, ask: Ask) -> Answered {
-    let (mut moment, params) = app.open(&ask, Scope::Read, Senses::Recorded).await?;
+    let (mut moment, params) = app.open(&ask, Senses::Recorded).await?;
     params.finish()?;
     let binds = [moment.position.sql().into()];
     let row = moment.row(&organization_statement(), &binds).await?;

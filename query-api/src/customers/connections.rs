@@ -1,7 +1,7 @@
 //! Connections: how a record is related to others, seen from its side.
 
 use axum::extract::{Path, State};
-use events::{access::Scope, customers::Period, ids::Category, values::Day};
+use events::{customers::Period, ids::Category, values::Day};
 use projection_service::{
     record::{Record, RecordState},
     table::Value,
@@ -145,7 +145,7 @@ pub(crate) async fn connections<R: Record>(
     Path(id): Path<String>,
     ask: Ask,
 ) -> Answered {
-    let (mut moment, mut params) = app.open(&ask, Scope::Read, Senses::Both).await?;
+    let (mut moment, mut params) = app.open(&ask, Senses::Both).await?;
     let limit = params.limit()?;
     let narrowed = Narrowed {
         other_role: params.id("role")?,

@@ -3,7 +3,6 @@
 use axum::extract::{Path, State};
 use events::{
     ActorKind, Channel, Instant,
-    access::Scope,
     ids::Category,
     money::{Currency, Money},
 };
@@ -179,7 +178,7 @@ pub(crate) async fn timeline<R: Record>(
     Path(id): Path<String>,
     ask: Ask,
 ) -> Answered {
-    let (mut moment, mut params) = app.open(&ask, Scope::Read, Senses::Both).await?;
+    let (mut moment, mut params) = app.open(&ask, Senses::Both).await?;
     let limit = params.limit()?;
     let narrowed = Narrowed::take(&mut params, &moment)?;
     params.finish()?;

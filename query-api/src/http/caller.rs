@@ -1,16 +1,13 @@
 //! Who is asking: a bearer token checked against the projected tokens and users.
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::http::{HeaderMap, header};
 use events::{
     Position,
-    access::Scope,
-    evidence::sha256,
-    ids::{TokenId, UserId},
+    access::{Access, PresentedToken, Scope},
+    ids::UserId,
 };
 use jiff::tz::TimeZone;
 use projection_service::{read_side::LiveGeneration, table::Value};
-use uuid::Uuid;
 
 use super::problem::Problem;
 use crate::database::{DatabaseError, Row, Snapshot};
@@ -18,7 +15,7 @@ use crate::database::{DatabaseError, Row, Snapshot};
 /// Where the rows stand, and the token with its user as of that position, if both are in force.
 pub(crate) const SESSION: &str = "select c.position, c.zone, t.user_id, t.scopes, t.secret_sha256 \
      from checkpoint c left join tokens t on t.id = $1 and t.to_position = 9223372036854775807 \
-     and t.revoked = 0 and exists (select 1 from users u where u.id = t.user_id \
+     and t.state = 'Active' and exists (select 1 from users u where u.id = t.user_id \
      and u.to_position = 9223372036854775807 and u.state = 'Active') where c.id = 1";
 
 /// A caller whose token was checked.
@@ -29,9 +26,15 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Whether the token opens that.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
     /// Refuses a caller whose token does not open that.
-    pub(crate) fn require(&self, scope: Scope) -> Result<(), Problem> {
-        if self.scopes.contains(&scope) {
+    pub(crate) fn require(&self, access: Access) -> Result<(), Problem> {
+        let Access::Scope(scope) = access else { return Ok(()) };
+        if self.may(scope) {
             return Ok(());
         }
         let detail = format!("the token does not have the scope `{}`", scope.name());
@@ -39,43 +42,17 @@ impl Caller {
     }
 }
 
-/// A token as it is presented: `annals_<token id>_<secret>`.
-#[derive(Clone)]
-pub(crate) struct PresentedToken {
-    id: TokenId,
-    secret: String,
-}
-
-impl PresentedToken {
-    /// The only bearer token of a request.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Problem::unauthenticated());
-        };
-        value
-            .to_str()
-            .ok()
-            .and_then(|text| text.strip_prefix("Bearer "))
-            .and_then(Self::parse)
-            .ok_or_else(Problem::unauthenticated)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (id, secret) = text.strip_prefix("annals_")?.split_once('_')?;
-        let well_formed = id.len() == 32 && secret.len() == 64 && is_hex(id) && is_hex(secret);
-        let id = TokenId(Uuid::try_parse(id).ok()?);
-        well_formed.then(|| Self { id, secret: secret.to_owned() })
-    }
-
-    fn opens(&self, secret_sha256: &str) -> bool {
-        let digest = hex::encode(sha256(self.secret.as_bytes()));
-        verify_slices_are_equal(digest.as_bytes(), secret_sha256.as_bytes()).is_ok()
-    }
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+/// The only bearer token of a request.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<PresentedToken, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(Problem::unauthenticated());
+    };
+    value
+        .to_str()
+        .ok()
+        .and_then(PresentedToken::of_authorization)
+        .ok_or_else(Problem::unauthenticated)
 }
 
 /// A moment of the read models, and who looks at it.
@@ -84,7 +61,7 @@ pub(crate) struct Session {
     pub(crate) snapshot: Snapshot,
     pub(crate) position: Position,
     pub(crate) zone: TimeZone,
-    /// None where the token is unknown at this position, revoked, of a disabled user, or wrong.
+    /// None where the token is unknown at this position, not accepted yet, revoked, of a disabled user, or wrong.
     pub(crate) caller: Option<Caller>,
 }
 
@@ -95,7 +72,7 @@ impl Session {
         token: &PresentedToken,
     ) -> Result<Self, DatabaseError> {
         let mut snapshot = Snapshot::begin(&generation.pool).await?;
-        let row = snapshot.row(SESSION, &[Value::Id(token.id.0)]).await?;
+        let row = snapshot.row(SESSION, &[Value::Id(token.id().0)]).await?;
         let Some(row) = row else {
             // No checkpoint: the generation has only just been made.
             return Ok(Self {

@@ -15,6 +15,7 @@ use super::{
     routes::{CONNECTIONS, LISTS, NOTES},
 };
 use crate::{
+    access::{ListedToken, TOKEN_LIST},
     customers::{connections::Connection, timeline::Entry},
     history::Happened,
     list::{Filter, List, Test},
@@ -69,6 +70,10 @@ pub fn paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
     }
     let organization = schema::<OrganizationRecord>(generator);
     document.add("/organization", "The organisation.", time(false), &organization);
+    let tokens = schema::<Page<ListedToken>>(generator);
+    let parameters = [time(false), page(), of_list(&TOKEN_LIST)].concat();
+    let summary = "Tokens: all for the scope `admin`, else those of the caller. Never a secret.";
+    document.add(TOKEN_LIST.path, summary, parameters, &tokens);
     document.feed();
     document.paths
 }

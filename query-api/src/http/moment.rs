@@ -3,18 +3,22 @@
 use std::ops::{Deref, DerefMut};
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, MatchedPath},
     http::{HeaderMap, Uri, request::Parts},
 };
-use events::{Position, access::Scope};
+use events::{
+    Position,
+    access::{Access, Scope},
+};
 use projection_service::{read_side::LiveGeneration, table::Value};
 
 use super::{
     App,
-    caller::{Caller, PresentedToken, Session},
+    caller::{Caller, Session, bearer},
     frame::Frame,
     params::Params,
     problem::Problem,
+    routes::access_of,
     turn::Turn,
     waiting::{Needed, Who},
 };
@@ -36,6 +40,8 @@ pub(crate) struct Ask {
     uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) turn: Turn,
+    /// Which tokens open its route.
+    pub(crate) access: Access,
 }
 
 impl FromRequestParts<App> for Ask {
@@ -43,7 +49,9 @@ impl FromRequestParts<App> for Ask {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
         let turn = parts.extensions.get().cloned().unwrap_or_default();
-        Ok(Self { uri: parts.uri.clone(), headers: parts.headers.clone(), turn })
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let access = access_of(route);
+        Ok(Self { uri: parts.uri.clone(), headers: parts.headers.clone(), turn, access })
     }
 }
 
@@ -60,6 +68,8 @@ pub(crate) enum Senses {
 pub(crate) struct Moment {
     /// The generation the rows are of. It is kept while the question is answered.
     pub(crate) generation: LiveGeneration,
+    /// Who asks.
+    pub(crate) caller: Caller,
     snapshot: Snapshot,
     frame: Frame,
 }
@@ -140,14 +150,13 @@ impl App {
     pub(crate) async fn open(
         &self,
         ask: &Ask,
-        scope: Scope,
         senses: Senses,
     ) -> Result<(Moment, Params), Problem> {
-        let who = Who { token: PresentedToken::of(&ask.headers)?, turn: &ask.turn };
+        let who = Who { token: bearer(&ask.headers)?, turn: &ask.turn };
         let params = Params::parse(&ask.uri);
         let freshness = params.as_ref().map_or(Freshness::NONE, Freshness::of);
         let (head, session) = self.look(&who, freshness.at_least, freshness.waits).await?;
-        let (mut session, user) = self.authenticated(session, &who, head, scope).await?;
+        let (mut session, user) = self.authenticated(session, &who, head, ask.access).await?;
         let mut params = params?;
         let question = Question {
             path: ask.uri.path().to_owned(),
@@ -179,7 +188,7 @@ impl App {
         let must = freshness.at_least.max(cut.position);
         let needed = Needed { must, should: head.filter(|_| freshness.waits) };
         let session = self.reached(session, &who, needed).await?;
-        allowed(&session, scope)?;
+        let caller = allowed(&session, ask.access)?.clone();
         self.checkpoints.keep_up(&session.generation, session.position);
         let frame = Frame {
             position: cut.position.unwrap_or(session.position),
@@ -194,7 +203,7 @@ impl App {
             after: place.map(|place| place.key),
         };
         let Session { generation, snapshot, .. } = session;
-        Ok((Moment { generation, snapshot, frame }, params))
+        Ok((Moment { generation, caller, snapshot, frame }, params))
     }
 
     /// Lets only callers on whose token opens `scope`, for questions that are answered elsewhere.
@@ -203,7 +212,7 @@ impl App {
     /// # Errors
     /// 401 without a token that is valid at the end of the log, 403 without the scope.
     pub async fn allow(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
-        self.allow_in(&Turn::default(), headers, scope).await
+        self.allow_in(&Turn::default(), headers, Access::Scope(scope)).await
     }
 
     /// The same, for a question that has a place among others.
@@ -211,13 +220,13 @@ impl App {
         &self,
         turn: &Turn,
         headers: &HeaderMap,
-        scope: Scope,
+        access: Access,
     ) -> Result<(), Problem> {
-        let who = Who { token: PresentedToken::of(headers)?, turn };
+        let who = Who { token: bearer(headers)?, turn };
         let (head, session) = self.look(&who, None, true).await?;
-        let (session, _) = self.authenticated(session, &who, head, scope).await?;
+        let (session, _) = self.authenticated(session, &who, head, access).await?;
         let session = self.reached(session, &who, Needed { must: None, should: head }).await?;
-        allowed(&session, scope)?;
+        allowed(&session, access)?;
         Ok(())
     }
 
@@ -228,7 +237,7 @@ impl App {
         session: Session,
         who: &Who<'_>,
         head: Option<Position>,
-        scope: Scope,
+        access: Access,
     ) -> Result<(Session, uuid::Uuid), Problem> {
         let session = if session.caller.is_some() {
             session
@@ -239,7 +248,7 @@ impl App {
             };
             self.reached(session, who, Needed { must: Some(head), should: None }).await?
         };
-        let user = allowed(&session, scope)?.user.0;
+        let user = allowed(&session, access)?.user.0;
         Ok((session, user))
     }
 
@@ -260,10 +269,10 @@ impl App {
     }
 }
 
-/// Who asks, if their token is in force at the moment of the session and opens `scope`.
-fn allowed(session: &Session, scope: Scope) -> Result<&Caller, Problem> {
+/// Who asks, if their token is in force at the moment of the session and opens that.
+fn allowed(session: &Session, access: Access) -> Result<&Caller, Problem> {
     let caller = session.caller.as_ref().ok_or_else(Problem::unauthenticated)?;
-    caller.require(scope)?;
+    caller.require(access)?;
     Ok(caller)
 }
 

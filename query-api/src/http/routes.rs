@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
-use events::ids::Category;
+use events::{
+    access::{Access, Scope},
+    ids::Category,
+};
 use projection_service::{
     access::UserRecord,
     customers::{AccountRecord, ConnectionRecord, ConnectionRoleRecord, ContactRecord, NoteRecord},
@@ -18,7 +21,7 @@ use projection_service::{
 
 use super::{App, moment::Ask, problem::Problem};
 use crate::{
-    access::{USER_LIST, organization},
+    access::{TOKEN_LIST, USER_LIST, organization, tokens},
     customers::{
         connections::connections,
         lists::{ACCOUNT_LIST, CONNECTION_ROLE_LIST, CONTACT_LIST},
@@ -51,6 +54,18 @@ pub(crate) const CONNECTIONS: &str = "/connections";
 /// Where single notes are; timelines tell of them.
 pub(crate) const NOTES: &str = "/notes";
 
+/// Which tokens open a route of the query API: the one place that says so. Histories and the log
+/// itself are for auditors; whoever asks for tokens sees at least their own.
+#[must_use]
+pub fn access_of(route: &str) -> Access {
+    match route {
+        "/events" => Access::Scope(Scope::Audit),
+        "/tokens" => Access::AnyToken,
+        _ if route.ends_with("/history") => Access::Scope(Scope::Audit),
+        _ => Access::Scope(Scope::Read),
+    }
+}
+
 /// The routes of the query API.
 pub fn router(app: App) -> Router {
     let router = Router::new();
@@ -65,6 +80,7 @@ pub fn router(app: App) -> Router {
     let router = with_one::<NoteRecord>(router, NOTES);
     router
         .route("/organization", get(organization))
+        .route(TOKEN_LIST.path, get(tokens))
         .route("/accounts/{id}/timeline", get(timeline::<AccountRecord>))
         .route("/contacts/{id}/timeline", get(timeline::<ContactRecord>))
         .route("/opportunities/{id}/timeline", get(timeline::<OpportunityRecord>))

@@ -3,19 +3,14 @@
 
 use std::{pin::pin, time::Duration};
 
-use events::Position;
+use events::{Position, access::PresentedToken};
 use projection_service::{
     follow::{Progress, Status},
     read_side::LiveGeneration,
 };
 use tokio::time::{Instant, timeout};
 
-use super::{
-    App,
-    caller::{PresentedToken, Session},
-    problem::Problem,
-    turn::Turn,
-};
+use super::{App, caller::Session, problem::Problem, turn::Turn};
 
 /// How long a question waits for the read models to come as far as it demands.
 const PATIENCE: Duration = Duration::from_secs(5);

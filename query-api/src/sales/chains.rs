@@ -3,7 +3,6 @@
 use axum::extract::{Path, State};
 use events::{
     Instant,
-    access::Scope,
     ids::Category,
     money::{Currency, Money},
 };
@@ -107,7 +106,7 @@ pub(crate) async fn sales<R: Record>(
     Path(id): Path<String>,
     ask: Ask,
 ) -> Answered {
-    let (mut moment, mut params) = app.open(&ask, Scope::Read, Senses::Recorded).await?;
+    let (mut moment, mut params) = app.open(&ask, Senses::Recorded).await?;
     let limit = params.limit()?;
     let chain = params.id("chain")?;
     params.finish()?;

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use axum::extract::{Path, State};
 use events::{
     Instant,
-    access::Scope,
     money::{Currency, ExactShare, format_minor},
     values::Day,
 };
@@ -214,14 +213,14 @@ fn conditions(params: &mut Params) -> Result<Vec<(&'static str, Value)>, Problem
 
 /// `GET /expected-revenue`.
 pub(crate) async fn expected_revenue(State(app): State<App>, ask: Ask) -> Answered {
-    let (moment, params) = app.open(&ask, Scope::Read, Senses::Both).await?;
+    let (moment, params) = app.open(&ask, Senses::Both).await?;
     let wish = Wish::take(params, "none", None)?;
     sum_up(&app, moment, &wish).await
 }
 
 /// `GET /pipeline`: the same ledger, split by stage where the caller does not say.
 pub(crate) async fn pipeline(State(app): State<App>, ask: Ask) -> Answered {
-    let (moment, params) = app.open(&ask, Scope::Read, Senses::Both).await?;
+    let (moment, params) = app.open(&ask, Senses::Both).await?;
     let wish = Wish::take(params, "stage", None)?;
     sum_up(&app, moment, &wish).await
 }
@@ -245,7 +244,7 @@ pub(crate) async fn of_contact(
 }
 
 async fn of_party<R: Record>(app: &App, id: &str, ask: &Ask, party: fn(Uuid) -> Party) -> Answered {
-    let (mut moment, params) = app.open(ask, Scope::Read, Senses::Both).await?;
+    let (mut moment, params) = app.open(ask, Senses::Both).await?;
     let id = known_id(id)?;
     let wish = Wish::take(params, "none", Some(party(id)))?;
     require_known::<R>(&mut moment, id).await?;

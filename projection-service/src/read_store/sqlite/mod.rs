@@ -46,7 +46,6 @@ impl SqliteReadStore {
     /// # Errors
     /// When the file cannot be opened or is no database.
     pub fn open(path: &Path, tables: &[&'static Table]) -> Result<Self, ReadStoreError> {
-<<<<<<< HEAD:projection-service/src/read_store/sqlite/mod.rs
         Self::open_bounded(path, tables, Bound::USUAL)
     }
 
@@ -55,11 +54,9 @@ impl SqliteReadStore {
         tables: &[&'static Table],
         bound: Bound,
     ) -> Result<Self, ReadStoreError> {
-=======
         // Personal values stand in it in clear.
         make_private(path)
             .map_err(|error| ReadStoreError::Unavailable(error.to_string().into()))?;
->>>>>>> c53259c (deploy: Keep what lies in our folders from others, or say what to run):projection-service/src/read_store/sqlite.rs
         let mut connection = Connection::open(path).map_err(failed)?;
         configure(&connection).map_err(failed)?;
         let transaction = connection.transaction().map_err(failed)?;
