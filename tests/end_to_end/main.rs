@@ -36,6 +36,8 @@ mod http;
 mod connections;
 // What is measured.
 mod metrics;
+// Every route and command with every kind of token.
+mod roles;
 // What can be handed out, to whom, and what of it is kept.
 mod powers;
 // What log lines say.

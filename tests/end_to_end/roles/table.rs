@@ -1,0 +1,133 @@
+//! Which token opens what: the expected answers, written by hand.
+//!
+//! Each row is a method and a path as `/openapi.json` names it, and one digit for each kind of token:
+//!
+//! ```text
+//! no token, malformed, unknown, revoked, pending, of a disabled user | read write audit admin all
+//! ```
+//!
+//! `1` is 401 `auth.required`, `3` is 403 `access.denied`; whoever is let on gets what the route
+//! answers to an empty body and to `?` of [`QUERIES`]: `2` is 200, `4` is 404, `5` is 422.
+//! A new route or command needs a row here; nothing else.
+
+/// What is asked beside the path, where the bare path would not do.
+pub(super) const QUERIES: &[(&str, &str)] = &[("/events", "limit=1")];
+
+/// The rows.
+pub(super) const ROWS: &[(&str, &str)] = &[
+    // For everybody.
+    ("GET /livez", "222222 22222"),
+    ("GET /readyz", "222222 22222"),
+    ("GET /metrics", "222222 22222"),
+    ("GET /version", "222222 22222"),
+    ("GET /openapi.json", "222222 22222"),
+    ("GET /no/such/route", "444444 44444"),
+    // For every valid token.
+    ("GET /me", "111111 22222"),
+    ("GET /tokens", "111111 22222"),
+    // Questions about records.
+    ("GET /organization", "111111 23332"),
+    ("GET /accounts", "111111 23332"),
+    ("GET /accounts/{id}", "111111 23332"),
+    ("GET /accounts/{id}/timeline", "111111 23332"),
+    ("GET /accounts/{id}/connections", "111111 23332"),
+    ("GET /accounts/{id}/sales", "111111 23332"),
+    ("GET /accounts/{id}/expected-revenue", "111111 23332"),
+    ("GET /contacts", "111111 23332"),
+    ("GET /contacts/{id}", "111111 23332"),
+    ("GET /contacts/{id}/timeline", "111111 23332"),
+    ("GET /contacts/{id}/connections", "111111 23332"),
+    ("GET /contacts/{id}/sales", "111111 23332"),
+    ("GET /contacts/{id}/expected-revenue", "111111 23332"),
+    ("GET /opportunities", "111111 23332"),
+    ("GET /opportunities/{id}", "111111 23332"),
+    ("GET /opportunities/{id}/timeline", "111111 23332"),
+    ("GET /opportunities/{id}/connections", "111111 23332"),
+    ("GET /quotes", "111111 23332"),
+    ("GET /quotes/{id}", "111111 43334"),
+    ("GET /orders", "111111 23332"),
+    ("GET /orders/{id}", "111111 43334"),
+    ("GET /connections/{id}", "111111 43334"),
+    ("GET /connection-roles", "111111 23332"),
+    ("GET /connection-roles/{id}", "111111 43334"),
+    ("GET /notes/{id}", "111111 43334"),
+    ("GET /users", "111111 23332"),
+    ("GET /users/{id}", "111111 43334"),
+    ("GET /expected-revenue", "111111 23332"),
+    ("GET /pipeline", "111111 23332"),
+    // Evidence.
+    ("GET /events", "111111 33232"),
+    ("GET /attempts", "111111 33232"),
+    ("GET /processes", "111111 33232"),
+    ("GET /accounts/{id}/history", "111111 33232"),
+    ("GET /contacts/{id}/history", "111111 33232"),
+    ("GET /opportunities/{id}/history", "111111 33232"),
+    ("GET /quotes/{id}/history", "111111 33434"),
+    ("GET /orders/{id}/history", "111111 33434"),
+    ("GET /connections/{id}/history", "111111 33434"),
+    ("GET /connection-roles/{id}/history", "111111 33434"),
+    ("GET /notes/{id}/history", "111111 33434"),
+    ("GET /users/{id}/history", "111111 33434"),
+    // Administration.
+    ("POST /admin/verify", "111111 33322"),
+    ("POST /admin/replay", "111111 33322"),
+    ("POST /admin/backup", "111111 33355"),
+    ("POST /commands/AddUser", "111111 33355"),
+    ("POST /commands/ChangeUser", "111111 33355"),
+    ("POST /commands/DisableUser", "111111 33355"),
+    ("POST /commands/EnableUser", "111111 33355"),
+    ("POST /commands/IssueToken", "111111 33355"),
+    ("POST /commands/RevokeToken", "111111 33355"),
+    ("POST /commands/AcceptToken", "111111 55555"),
+    // Lists of commands: who may send some.
+    ("POST /commands", "111111 35355"),
+    // Commands on records.
+    ("POST /commands/CreateAccount", "111111 35335"),
+    ("POST /commands/ChangeAccountDetails", "111111 35335"),
+    ("POST /commands/SetPrimaryContact", "111111 35335"),
+    ("POST /commands/ClearPrimaryContact", "111111 35335"),
+    ("POST /commands/SetParentAccount", "111111 35335"),
+    ("POST /commands/ClearParentAccount", "111111 35335"),
+    ("POST /commands/DeactivateAccount", "111111 35335"),
+    ("POST /commands/ReactivateAccount", "111111 35335"),
+    ("POST /commands/CreateContact", "111111 35335"),
+    ("POST /commands/ChangeContactDetails", "111111 35335"),
+    ("POST /commands/ChangeContactParent", "111111 35335"),
+    ("POST /commands/DeactivateContact", "111111 35335"),
+    ("POST /commands/ReactivateContact", "111111 35335"),
+    ("POST /commands/SetAddress", "111111 35335"),
+    ("POST /commands/RemoveAddress", "111111 35335"),
+    ("POST /commands/SetCommercialTerms", "111111 35335"),
+    ("POST /commands/SetContactPreferences", "111111 35335"),
+    ("POST /commands/AssignOwner", "111111 35335"),
+    ("POST /commands/DefineConnectionRole", "111111 35335"),
+    ("POST /commands/ChangeConnectionRole", "111111 35335"),
+    ("POST /commands/RetireConnectionRole", "111111 35335"),
+    ("POST /commands/RelateRecords", "111111 35335"),
+    ("POST /commands/ChangeConnectionDetails", "111111 35335"),
+    ("POST /commands/EndConnection", "111111 35335"),
+    ("POST /commands/ReinstateConnection", "111111 35335"),
+    ("POST /commands/AddNote", "111111 35335"),
+    ("POST /commands/CreateOpportunity", "111111 35335"),
+    ("POST /commands/ChangeOpportunityDetails", "111111 35335"),
+    ("POST /commands/ChangeOpportunityStage", "111111 35335"),
+    ("POST /commands/ChangeOpportunityProbability", "111111 35335"),
+    ("POST /commands/ChangeOpportunityEstimate", "111111 35335"),
+    ("POST /commands/MoveCloseDate", "111111 35335"),
+    ("POST /commands/WinOpportunity", "111111 35335"),
+    ("POST /commands/LoseOpportunity", "111111 35335"),
+    ("POST /commands/ReopenOpportunity", "111111 35335"),
+    ("POST /commands/StartQuote", "111111 35335"),
+    ("POST /commands/AddQuoteLine", "111111 35335"),
+    ("POST /commands/ChangeQuoteLine", "111111 35335"),
+    ("POST /commands/RemoveQuoteLine", "111111 35335"),
+    ("POST /commands/SetQuoteDiscount", "111111 35335"),
+    ("POST /commands/SetQuoteFreight", "111111 35335"),
+    ("POST /commands/SetQuoteTax", "111111 35335"),
+    ("POST /commands/SetQuoteValidity", "111111 35335"),
+    ("POST /commands/ActivateQuote", "111111 35335"),
+    ("POST /commands/ReviseQuote", "111111 35335"),
+    ("POST /commands/AcceptQuote", "111111 35335"),
+    ("POST /commands/CloseQuote", "111111 35335"),
+    ("POST /commands/DiscardQuoteDraft", "111111 35335"),
+];
