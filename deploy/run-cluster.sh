@@ -16,6 +16,8 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 folder="${1:-annals-cluster}"
 mkdir -p "$folder"
+# To pass, for the database's user, and no more: the passwords in it are files of mode 0600.
+chmod go-rw "$folder"
 folder="$(cd "$folder" && pwd)"
 exec 9>"$folder/lock"
 if ! flock -n 9; then
@@ -76,7 +78,7 @@ start_nats "$folder/nats" 9>&-
 servers+=("$NATS_ID")
 # Passwords go by the environment, where only the owner of a process sees them.
 export ANNALS_POSTGRES="$POSTGRES_URL" ANNALS_NATS="$NATS_URL"
-export ANNALS_SECRETS="$folder/secrets"
+export ANNALS_NATS_PASSWORD_FILE="$NATS_LOGIN" ANNALS_SECRETS="$folder/secrets"
 
 # role <name> <port>: starts one and waits until it says where it serves. Sets ROLE_ID and ROLE_URL.
 role() {
@@ -110,6 +112,7 @@ token="$folder/secrets/token"
     cat >"$folder/cluster.env" <<ENV
 COMMANDS=$commands QUERIES=$queries PROJECTION=$projection
 export ANNALS_POSTGRES=$ANNALS_POSTGRES ANNALS_NATS=$ANNALS_NATS ANNALS_SECRETS=$ANNALS_SECRETS
+export ANNALS_NATS_PASSWORD_FILE=$ANNALS_NATS_PASSWORD_FILE
 export ANNALS_TOKEN_FILE=$token ANNALS_URL=$commands ANNALS_QUERIES_URL=$queries
 TOKEN=\$(cat $token)
 ENV

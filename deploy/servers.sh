@@ -111,14 +111,26 @@ SQL
     POSTGRES_URL="postgres://annals:$password@127.0.0.1:$port/annals"
 }
 
-# start_nats <folder>: starts a NATS server with JetStream on a folder, on NATS_PORT or any free one.
-# Sets NATS_ID and NATS_URL.
+# start_nats <folder>: starts a NATS server with JetStream on a folder, on NATS_PORT or any free one, that
+# takes nobody without a login. The login lies beside the folder, in nats.login (`user:password`, mode
+# 0600). Sets NATS_ID, NATS_URL and NATS_LOGIN, that file.
 start_nats() {
-    local folder="$1" port log
+    local folder="$1" port log beside
     mkdir -p "$folder"
-    log="$(dirname "$folder")/nats.log"
+    beside="$(dirname "$folder")"
+    log="$beside/nats.log"
     port="${NATS_PORT:-$(free_port)}"
-    nats-server --addr 127.0.0.1 --port "$port" --jetstream --store_dir "$folder" >>"$log" 2>&1 &
+    NATS_LOGIN="$beside/nats.login"
+    if [ ! -s "$NATS_LOGIN" ]; then
+        (umask 077 && printf 'annals:%s' "$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')" >"$NATS_LOGIN")
+    fi
+    # In a file: a command line is seen by everybody.
+    (umask 077 && cat >"$beside/nats.conf") <<CONF
+listen: "127.0.0.1:$port"
+jetstream { store_dir: "$folder" }
+authorization { user: annals, password: "$(cut -d: -f2 "$NATS_LOGIN")" }
+CONF
+    nats-server --config "$beside/nats.conf" >>"$log" 2>&1 &
     NATS_ID=$!
     NATS_URL="nats://127.0.0.1:$port"
     local tries=0

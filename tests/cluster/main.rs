@@ -9,6 +9,8 @@ mod consistency;
 mod startup;
 // How far the read models are behind.
 mod lag;
+// The script that starts all of them, with servers of their own.
+mod script;
 // The network between two of them breaks, loudly or silently, and heals.
 mod network;
 // What is standing by takes over; what is away shows.
