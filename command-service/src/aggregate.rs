@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Administration, Organization, Token, User},
+    clock::Doubt,
     customers::{Account, Connection, ConnectionRole, Contact, Note},
     refusal::Refusal,
     sales::{Numbering, Opportunity, Order, Quote},
@@ -199,6 +200,8 @@ pub struct Facts<'a> {
     pub states: &'a States,
     /// A key nobody has yet, for commands that [make a key](Command::makes_key).
     pub new_key: Option<KeyId>,
+    /// Why the clock is not believed; none while it is.
+    pub clock: Option<Doubt>,
     /// The number that was allocated, for commands that [ask for one](Command::number).
     pub number: Option<u64>,
 }
@@ -258,6 +261,11 @@ pub trait Command: Send + Sync {
 
     /// The day it took effect, when the command itself says so (`close_date`).
     fn effective_day(&self) -> Option<Day>;
+
+    /// Whether it waits while the clock is not believed. Only what ends that, or a start, does not.
+    fn needs_clock(&self) -> bool {
+        true
+    }
 
     /// Judges the command. Pure: no clock, no store, no randomness.
     ///
@@ -328,6 +336,9 @@ pub trait Decide:
         None
     }
 
+    /// Whether it waits while the clock is not believed. See [`Command::needs_clock`].
+    const NEEDS_CLOCK: bool = true;
+
     /// Judges the command. See [`Command::decide`].
     ///
     /// # Errors
@@ -363,6 +374,10 @@ impl<C: Decide> Command for C {
 
     fn effective_day(&self) -> Option<Day> {
         Decide::effective_day(self)
+    }
+
+    fn needs_clock(&self) -> bool {
+        C::NEEDS_CLOCK
     }
 
     fn decide(&self, own: &Record, facts: &Facts<'_>) -> Result<Vec<CrmEvent>, Refusal> {

@@ -10,6 +10,7 @@ pub mod sales;
 pub mod access;
 pub mod processes;
 pub mod handle;
+pub mod clock;
 pub mod reactions;
 pub mod caller;
 pub mod relay;

@@ -1,7 +1,7 @@
 //! The catalogue of refusals: every rule that can say no, with its stable code.
 
 use events::{
-    Version,
+    Instant, Version,
     access::Scope,
     ids::{AccountId, Category, ContactId, QuoteId},
 };
@@ -147,6 +147,8 @@ refusals! {
     TokenExceedsOwn { scopes: Vec<Scope> } = "token.exceeds_own", "the token that issues it does not have all of these scopes";
     /// The token was revoked: it opens nothing, for ever.
     TokenRevoked = "token.revoked", "the token was revoked";
+    /// The time that was confirmed is not what the clock of the service shows.
+    ClockNotShown { shown: Instant } = "clock.not_shown", "the clock of the service shows {shown}: what is not so cannot be confirmed";
 
     /// A mistake of ours, never of the caller.
     Internal = "internal", "the command could not be judged";

@@ -96,6 +96,7 @@ impl<A: AsRecord> Given<A> {
             organization: &self.organization,
             states: &states,
             new_key: C::MAKES_KEY.then_some(NEW_KEY),
+            clock: None,
             number: None,
         };
         adjust(&mut facts);

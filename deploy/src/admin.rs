@@ -16,6 +16,7 @@ use command_service::{
 use events::{
     access::{BackupTaken, Replayed},
     ids::LogId,
+    keys::Unsealer,
     store::audit::{Audit, HearAudit},
 };
 use projection_service::{read_side::ReadSide, replay::ReplayProgress};
@@ -29,6 +30,7 @@ use crate::{
     replay_report::{ReplayReport, phase},
     serve::problem,
     verify::verify,
+    verify_keys::verify_keys,
 };
 
 /// `POST /admin/replay`: rebuilds the read models of whichever read side is active here now.
@@ -71,16 +73,21 @@ fn replay(administrator: Administrator, read_side: ReadSide) -> Response {
 
 /// `POST /admin/verify`: checks the whole log. Reading is no act that is written down.
 #[must_use = "routes do nothing until they are served"]
-pub fn verify_route(app: App, store: Arc<dyn Audit>, log: LogId) -> Router {
+pub fn verify_route(app: App, store: Arc<dyn Audit>, log: LogId, keys: Unsealer) -> Router {
     let check = move |headers: HeaderMap| {
-        let (app, store) = (app.clone(), store.clone());
+        let (app, store, keys) = (app.clone(), store.clone(), keys.clone());
         async move {
             app.administrator(&headers, "Verify").await?;
             Ok::<_, Problem>(stream_of(move |progress, _| async move {
-                let hear: HearAudit =
-                    Arc::new(move |what, done, total| progress.at(what, done, total));
-                let verified =
+                let told = progress.clone();
+                let hear: HearAudit = Arc::new(move |what, done, total| told.at(what, done, total));
+                let mut verified =
                     verify(&*store, log, hear).await.map_err(|error| error.to_string())?;
+                if verified.findings.is_empty() {
+                    let hear = |done, total| progress.at("keys of events", done, total);
+                    let lost = verify_keys(&*store, &keys, hear).await;
+                    verified.findings.extend(lost.map_err(|error| format!("{error:#}"))?);
+                }
                 serde_json::to_value(verified).map_err(|error| error.to_string())
             }))
         }

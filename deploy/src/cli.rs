@@ -8,7 +8,7 @@ use crate::{
     cluster,
     config::{Cli, Operation, Service, variables},
     config_file,
-    draw::system_clock,
+    draw::{system_clock, system_clocks},
     embedded,
     exit::Exit,
     operator,
@@ -53,14 +53,14 @@ async fn dispatch(cli: Cli) -> Result<(), Exit> {
     let service = cli.service;
     match cli.command {
         None | Some(Operation::Serve) => {
-            let running = embedded::start(&service, system_clock()).await?;
+            let running = embedded::start(&service, system_clocks()).await?;
             let told = Told::listen()?;
             welcome(&running, &service);
             until_told(running, told).await
         }
         Some(Operation::CommandService(servers)) => {
             let running =
-                cluster::start_command_service(&service, &servers, system_clock()).await?;
+                cluster::start_command_service(&service, &servers, system_clocks()).await?;
             let told = Told::listen()?;
             welcome_role(&running, "command-service", "COMMANDS");
             until_told(running, told).await

@@ -1,9 +1,9 @@
 //! The edges where time comes in, and ids and secrets are drawn.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::rand;
-use command_service::handle::Clock;
+use command_service::{clock::Clocks, handle::Clock};
 use events::Instant;
 use uuid::Uuid;
 
@@ -12,6 +12,18 @@ use uuid::Uuid;
 #[must_use]
 pub fn system_clock() -> Clock {
     Arc::new(|| Instant::from(jiff::Timestamp::now()))
+}
+
+/// The system's clock, and how long the system has been running. That goes on while a machine
+/// sleeps, as the time of day does: whoever wakes up has not jumped.
+#[must_use]
+pub fn system_clocks() -> Clocks {
+    let running = || {
+        let passed = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(passed.tv_sec).unwrap_or(0);
+        Duration::new(seconds, u32::try_from(passed.tv_nsec).unwrap_or(0))
+    };
+    Clocks { wall: system_clock(), running: Arc::new(running) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge where ids are drawn")]

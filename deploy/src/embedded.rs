@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use axum::Router;
 use command_service::{
+    clock::{ClockGuard, Clocks},
     handle::{Clock, Handler},
     http::App,
     relay::relay,
@@ -52,7 +53,7 @@ pub(crate) const READ_CONNECTIONS: u32 = 8;
 ///
 /// # Errors
 /// When the folder, the address or a file cannot be used. Nothing was touched then.
-pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
+pub async fn start(service: &Service, clocks: Clocks) -> Result<Running, Exit> {
     let listener = listen(service.address(COMMAND_PORT), service.behind_proxy).await?;
     let folder =
         Folder::own(&service.data_folder).map_err(|error| Exit::new(Code::Folder, error))?;
@@ -66,30 +67,28 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
             return Err(exit);
         }
     };
-    let opened = open(&folder, looked.has_events, clock.clone()).await?;
+    let guard = ClockGuard::new(clocks.clone());
+    let opened = open(&folder, looked.has_events, guard.clone()).await?;
     let log = opened.store.log_id();
-    guard::settle(looked, &opened.handler, &opened.store, &opened.keeper).await?;
+    let hear = opened.handler.hear_of_clock().await;
+    hear.map_err(|error| Exit::from(anyhow::Error::from(error)))?;
+    let Opened { handler, store, keeper, unsealer, .. } = &opened;
+    guard::settle(looked, handler, &**store, keeper, unsealer).await?;
     found(&opened.handler, log, service, &folder.file("token"), draw_secret)
         .await
         .map_err(|error| Exit::from(anyhow::Error::from(error)))?;
 
     let mut tasks = Tasks::new();
-    let (keeper, stopped) = (opened.keeper.clone(), tasks.stopped());
-    tasks.start(async move {
-        keeper.run(stopped).await;
-        Ok(())
-    });
+    guard::watch_over(&mut tasks, handler, keeper, unsealer, looked.marked());
     let read_side = start_following(&mut tasks, &folder, &opened).await?;
-    let router = routes(&opened, &read_side, clock, folder.path().to_owned(), backups);
+    let router = routes(&opened, &read_side, clocks.wall, folder.path().to_owned(), backups);
     let address = listener.local_addr().map_err(Exit::failed)?;
     tasks.serve(listener, router, service);
     let token = folder.file("token");
     write_private(&folder.file("annals.addr"), format!("http://{address}").as_bytes())
         .map_err(Exit::failed)?;
     let closing = Box::pin(async move {
-        if let Err(error) = opened.keeper.write().await {
-            tracing::warn!("the mark of the newest position stays behind: {error:#}");
-        }
+        opened.keeper.write_last().await;
         opened.store.shutdown().await;
         // Whoever finds no address starts the product themselves.
         std::fs::remove_file(folder.file("annals.addr")).ok();
@@ -101,13 +100,18 @@ pub async fn start(service: &Service, clock: Clock) -> Result<Running, Exit> {
 pub(crate) struct Opened {
     pub(crate) store: Arc<SqliteStore>,
     keys: Arc<SqliteKeys>,
-    unsealer: Unsealer,
+    pub(crate) unsealer: Unsealer,
     pub(crate) handler: Arc<Handler>,
     pub(crate) keeper: Arc<Keeper>,
 }
 
 /// Opens log and keys of a folder that is owned.
-pub(crate) async fn open(folder: &Folder, has_events: bool, clock: Clock) -> Result<Opened, Exit> {
+pub(crate) async fn open(
+    folder: &Folder,
+    has_events: bool,
+    guard: Arc<ClockGuard>,
+) -> Result<Opened, Exit> {
+    let clock = guard.clock();
     let bad_folder = |error: anyhow::Error| Exit::new(Code::Folder, format!("{error:#}"));
     let path = folder.file("log.db");
     let options = OpenOptions {
@@ -149,7 +153,7 @@ pub(crate) async fn open(folder: &Folder, has_events: bool, clock: Clock) -> Res
     let keyring = Keyring::new(keys.clone(), log);
     // Who reads shares the writer's cache: a key that was just made is needed by both.
     let unsealer = keyring.unsealer().clone();
-    let handler = Arc::new(Handler::new(port, keyring, clock, &secret));
+    let handler = Arc::new(Handler::new(port, keyring, clock, &secret).guarded(guard));
     Ok(Opened { store, keys, unsealer, handler, keeper })
 }
 
@@ -214,10 +218,11 @@ fn routes(
     let sources = Arc::new(Sources { log: store.clone(), keys: keys.clone(), folder, keeper });
     let replayed = read_side.clone();
     let health = Health::of(log, "annals", feed.clone()).with_view(read_side.view());
+    let health = health.with_clock(handler.clone()).with_keys(unsealer.clone());
     command_service::http::router(app.clone())
         .merge(query_api::router(questions))
         .merge(admin::replay_route(app.clone(), move || Some(replayed.clone())))
-        .merge(admin::verify_route(app.clone(), store.clone(), log))
+        .merge(admin::verify_route(app.clone(), store.clone(), log, unsealer.clone()))
         .merge(admin::backup_route(app, sources, backups))
         .merge(health::router(health))
 }

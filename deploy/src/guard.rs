@@ -2,7 +2,7 @@
 //!
 //! A refusal writes nothing: everything that can refuse a folder is only read.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use command_service::{
     access::AcceptOlderLog,
@@ -10,7 +10,9 @@ use command_service::{
 };
 use events::{
     Channel, Position,
+    evidence::Mark,
     ids::{CommandId, LogId, OrganizationId},
+    keys::Unsealer,
     store::sqlite::{LogPeek, OpenError, SqliteStore},
 };
 use projection_service::witness;
@@ -19,7 +21,8 @@ use uuid::Uuid;
 use crate::{
     exit::{Code, Exit},
     folder::Folder,
-    mark::{Accepted, Found, Held, Keeper, Known, judge, read_mark},
+    mark::{Accepted, Found, Held, Keeper, Known, check_keys, judge, read_mark},
+    running::Tasks,
 };
 
 /// What was found in a folder that may be used.
@@ -31,8 +34,35 @@ pub(crate) struct Looked {
     keeps_mark: bool,
     /// The older log that is accepted.
     accepted: Option<Accepted>,
-    /// How often an older log was accepted, by the mark.
-    epoch: u32,
+    /// The mark, where there is one that is of this log.
+    mark: Option<Mark>,
+}
+
+impl Looked {
+    /// What was found in a log that may be used.
+    ///
+    /// # Errors
+    /// As [`judge`].
+    pub(crate) fn judged(held: &Held, accepted: Option<u64>) -> Result<Self, Exit> {
+        let accepted = judge(held, accepted)?;
+        let Held { head, keeps_mark, found, .. } = held;
+        let has_events = *head > Position::START;
+        if has_events && *found == Found::Missing && accepted.is_none() {
+            tracing::info!(position = %head, "the log has no mark of its newest position yet: it is made");
+        }
+        let mark = found.mark().copied().filter(|mark| mark.log == held.log);
+        Ok(Self { has_events, keeps_mark: *keeps_mark, accepted, mark })
+    }
+
+    /// Whether an older log is accepted in place of a newer one.
+    pub(crate) const fn is_older(&self) -> bool {
+        self.accepted.is_some()
+    }
+
+    /// The position up to which the mark vouches for the keys that the log names.
+    pub(crate) fn marked(&self) -> Position {
+        self.mark.map_or(Position::START, |mark| mark.position)
+    }
 }
 
 /// Looks at a folder and refuses one that has lost something, or whose log is older than is known.
@@ -69,13 +99,9 @@ pub(crate) fn look(folder: &Folder, accepted: Option<u64>) -> Result<Looked, Exi
         found,
         at_mark: at(found.mark().map(|mark| mark.position))?,
         reads: seen.map(|(position, leaf)| Known { position, leaf: Some(leaf), there }),
+        cut: peek.accepted().map_err(bad_log)?,
     };
-    let accepted = judge(&held, accepted)?;
-    if has_events && found == Found::Missing && accepted.is_none() {
-        tracing::info!(position = %head, "the log has no mark of its newest position yet: it is made");
-    }
-    let epoch = found.mark().map_or(0, |mark| mark.epoch);
-    Ok(Looked { has_events, keeps_mark, accepted, epoch })
+    Looked::judged(&held, accepted)
 }
 
 fn bad_log(error: OpenError) -> Exit {
@@ -89,23 +115,78 @@ fn bad_log(error: OpenError) -> Exit {
 pub(crate) async fn settle(
     looked: Looked,
     handler: &Handler,
-    store: &SqliteStore,
+    log: &impl Remembers,
     keeper: &Keeper,
+    unsealer: &Unsealer,
 ) -> Result<(), Exit> {
     if let Some(accepted) = looked.accepted {
-        store.set_back_checkpoints(accepted.position).await.map_err(Exit::failed)?;
+        log.set_back(accepted.position).await?;
         accept(handler, keeper.log, accepted)
             .await
             .map_err(|error| Exit::from(anyhow::Error::from(error)))?;
     }
     let epoch =
         epoch(handler, keeper.log).await.map_err(|error| Exit::from(anyhow::Error::from(error)))?;
-    keeper.set_epoch(epoch.max(looked.epoch));
-    keeper.write().await?;
+    keeper.set_epoch(epoch.max(looked.mark.map_or(0, |mark| mark.epoch)));
+    let batch = looked.mark.and_then(|mark| mark.keys);
+    if !keeper.expect_batch(batch).await.map_err(Exit::failed)? {
+        tracing::error!(
+            "the key store is older than the log: people who were added since cannot be read; put the \
+             newer one back"
+        );
+        unsealer.unreadable().set_store_older();
+    }
+    keeper.write_over(looked.is_older()).await?;
     if !looked.keeps_mark {
-        store.remember_mark().await.map_err(Exit::failed)?;
+        log.remember_mark().await?;
     }
     Ok(())
+}
+
+/// Keeps the mark, looks for the keys that the log names, and watches the clock.
+pub(crate) fn watch_over(
+    tasks: &mut Tasks,
+    handler: &Arc<Handler>,
+    keeper: &Arc<Keeper>,
+    unsealer: &Unsealer,
+    marked: Position,
+) {
+    let (feed, unsealer) = (keeper.feed.clone(), unsealer.clone());
+    tasks.start(async move {
+        if let Err(error) = check_keys(&*feed, &unsealer, marked).await {
+            tracing::warn!(%error, "it was not looked for the keys that the log names");
+        }
+        Ok(())
+    });
+    let (keeper, stopped) = (keeper.clone(), tasks.stopped());
+    tasks.start(async move {
+        keeper.run(stopped).await;
+        Ok(())
+    });
+    let (handler, stopped) = (handler.clone(), tasks.stopped());
+    tasks.start(async move {
+        handler.follow_clock(stopped).await;
+        Ok(())
+    });
+}
+
+/// What a log remembers besides its events.
+pub(crate) trait Remembers {
+    /// That a mark is kept apart from it.
+    async fn remember_mark(&self) -> Result<(), Exit>;
+
+    /// Where process managers stand: not beyond the end of an older log.
+    async fn set_back(&self, head: Position) -> Result<(), Exit>;
+}
+
+impl Remembers for SqliteStore {
+    async fn remember_mark(&self) -> Result<(), Exit> {
+        Self::remember_mark(self).await.map_err(Exit::failed)
+    }
+
+    async fn set_back(&self, head: Position) -> Result<(), Exit> {
+        self.set_back_checkpoints(head).await.map_err(Exit::failed)
+    }
 }
 
 /// How often an older log was accepted, by the log itself.

@@ -12,7 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use events::{Position, bus::nats::BusStatus, ids::LogId, store::EventFeed};
+use command_service::{clock::Doubt, handle::Handler};
+use events::{Position, bus::nats::BusStatus, ids::LogId, keys::Unsealer, store::EventFeed};
 use projection_service::{
     follow::{Progress, Status},
     read_side::ReadSide,
@@ -24,6 +25,8 @@ use tokio::sync::watch;
 
 use crate::serve::{self, StaticDocument};
 
+/// How many keys that could not be had are named.
+const SHOWN_KEYS: usize = 10;
 /// How long the log may take to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -35,6 +38,10 @@ pub struct Health {
     feed: Arc<dyn EventFeed>,
     read_side: Reads,
     bus: Option<watch::Receiver<BusStatus>>,
+    /// Who takes commands as long as the clock is believed.
+    commands: Option<Arc<Handler>>,
+    /// Who opens personal values, and knows which keys could not be had.
+    keys: Option<Unsealer>,
 }
 
 /// Where the read models are looked at from.
@@ -52,7 +59,7 @@ impl Health {
     /// Of a service on that log.
     #[must_use]
     pub const fn of(log: LogId, role: &'static str, feed: Arc<dyn EventFeed>) -> Self {
-        Self { log, role, feed, read_side: Reads::None, bus: None }
+        Self { log, role, feed, read_side: Reads::None, bus: None, commands: None, keys: None }
     }
 
     /// One that answers questions.
@@ -71,6 +78,19 @@ impl Health {
     #[must_use]
     pub fn with_bus(self, bus: watch::Receiver<BusStatus>) -> Self {
         Self { bus: Some(bus), ..self }
+    }
+
+    /// One that takes commands: it is not ready while its clock is not believed.
+    #[must_use]
+    pub fn with_clock(self, commands: Arc<Handler>) -> Self {
+        Self { commands: Some(commands), ..self }
+    }
+
+    /// One that opens personal values. Keys that are missing or damaged are told, and do not make the
+    /// service unready: they stop what needs them, and nothing else.
+    #[must_use]
+    pub fn with_keys(self, keys: Unsealer) -> Self {
+        Self { keys: Some(keys), ..self }
     }
 
     /// How the read models go, where this process makes them or answers from them.
@@ -140,7 +160,8 @@ async fn readyz(State(health): State<Health>) -> Response {
     let head = health.head().await;
     let (reads_well, read_side) = health.reads(head);
     let head = head.map(|head| head.to_string());
-    let ready = head.is_some() && reads_well;
+    let doubt = health.commands.as_ref().and_then(|commands| commands.doubt());
+    let ready = head.is_some() && reads_well && doubt.is_none();
     let mut body = json!({
         "ready": ready,
         "role": health.role,
@@ -150,6 +171,19 @@ async fn readyz(State(health): State<Health>) -> Response {
     if !damage.is_empty() {
         // What is damaged stops what it touches; the rest is served.
         body["log"]["damaged"] = damage.iter().map(|damage| damage.place.clone()).collect();
+    }
+    if let Some(Doubt { reason, expected, shown }) = doubt {
+        body["clock"] = json!({
+            "code": "clock.jumped", "why": reason.name(), "shown": shown, "expected": expected,
+        });
+    }
+    if let Some(keys) = &health.keys {
+        let unreadable = keys.unreadable();
+        body["keys"] = json!({
+            "unreadable": unreadable.count(),
+            "first": unreadable.first(SHOWN_KEYS),
+            "store_is_older": unreadable.is_store_older(),
+        });
     }
     if !read_side.is_null() {
         body["read_side"] = read_side;

@@ -22,6 +22,7 @@ mod acts;
 pub mod progress;
 pub mod serve;
 pub mod verify;
+pub mod verify_keys;
 pub mod backup;
 pub mod replay_report;
 pub mod service;

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{
     client::Client,
     config::{Service, Target},
-    draw::system_clock,
+    draw::system_clocks,
     embedded::start,
     exit::{Code, Exit},
     modes::check_secret,
@@ -54,7 +54,7 @@ impl Connected {
         }
         let any_port = (std::net::Ipv4Addr::LOCALHOST, 0).into();
         let own = Service { listen: Some(any_port), ..service.clone() };
-        let own = start(&own, system_clock()).await?;
+        let own = start(&own, system_clocks()).await?;
         let client = Client::new(&own.url(), &read_token(&token_file)?)
             .map_err(|error| Exit::new(Code::Usage, error))?;
         Ok(Self { client, own: Some(own) })

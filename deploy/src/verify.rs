@@ -37,7 +37,7 @@ pub struct Finding {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
     /// `events`, `database`, `schema`, `head`, `streams`, `links`, `ledger`, `event_ids`,
-    /// `attempts`, `checkpoints`.
+    /// `attempts`, `checkpoints`, `keys`.
     pub kind: String,
     /// How many there are.
     pub count: u64,

@@ -33,6 +33,9 @@ pub enum Personal<T> {
     Sealed(Sealed),
     /// Unsealed without success: its key was destroyed. Refuses to be serialised.
     Erased,
+    /// Unsealed without success: its key is missing or damaged, and was not destroyed. It is to be had
+    /// again once the key is. Refuses to be serialised.
+    Unreadable(KeyId),
 }
 
 /// The ciphertext of one personal value: AES-256-GCM over its JSON.
@@ -62,7 +65,7 @@ impl<T> Personal<T> {
     #[must_use]
     pub const fn sealed(&self) -> Option<&Sealed> {
         match self {
-            Self::Clear(_) | Self::Erased => None,
+            Self::Clear(_) | Self::Erased | Self::Unreadable(_) => None,
             Self::Sealed(sealed) => Some(sealed),
         }
     }
@@ -72,7 +75,7 @@ impl<T> Personal<T> {
     pub const fn clear(&self) -> Option<&T> {
         match self {
             Self::Clear(value) => Some(value),
-            Self::Sealed(_) | Self::Erased => None,
+            Self::Sealed(_) | Self::Erased | Self::Unreadable(_) => None,
         }
     }
 }
@@ -120,7 +123,7 @@ struct SealedJson {
 impl<T> Serialize for Personal<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Clear(_) | Self::Erased => {
+            Self::Clear(_) | Self::Erased | Self::Unreadable(_) => {
                 Err(ser::Error::custom("a personal value that is not sealed"))
             }
             Self::Sealed(sealed) => SealedJson {

@@ -5,10 +5,12 @@
 pub mod table;
 pub mod projector;
 pub mod record;
+pub mod erased;
 pub mod customers;
 pub mod sales;
 pub mod access;
 pub mod models;
+pub mod unreadable;
 pub mod read_store;
 pub mod fold;
 pub mod follow;

@@ -8,6 +8,7 @@ use crate::{
     read_store::ddl::{self, Dialect},
     sales,
     table::{Keeping, Table},
+    unreadable,
 };
 
 /// The read models that are kept.
@@ -128,6 +129,7 @@ pub fn all() -> Result<ReadModels, BadTable> {
             Box::new(sales::Orders),
             Box::new(sales::Chains),
             Box::new(sales::Revenue),
+            Box::new(unreadable::UnreadableKeys),
         ],
     )
 }

@@ -194,6 +194,7 @@ async fn stored_in_batches(
     let decoded = |(recorded, payload): &(Recorded, Payload)| Decoded {
         recorded: Arc::new(recorded.clone()),
         payload: payload.clone(),
+        unreadable: Vec::new(),
     };
     for batch in world.log.chunks(size) {
         let batch: Vec<_> = batch.iter().map(decoded).collect();

@@ -1,11 +1,11 @@
 //! What every read model is: a pure fold from events to row changes against described tables.
 
-use events::{CrmEvent, Instant, Payload, Position, Recorded, values::Day};
+use events::{CrmEvent, Instant, Payload, Position, Recorded, ids::KeyId, values::Day};
 use jiff::tz::TimeZone;
 
 use crate::table::{Key, Row, Table, Value};
 
-/// One event as projectors see it: decoded, its personal values opened (or erased).
+/// One event as projectors see it: decoded, its personal values opened, erased, or unreadable.
 #[derive(Clone, Copy, Debug)]
 pub struct Fact<'a> {
     /// The envelope.
@@ -14,6 +14,8 @@ pub struct Fact<'a> {
     pub payload: &'a Payload,
     /// The organisation's zone, in which its days begin and end.
     pub zone: &'a TimeZone,
+    /// The keys of those personal values that cannot be read now; nearly always none.
+    pub unreadable: &'a [KeyId],
 }
 
 impl Fact<'_> {

@@ -1,15 +1,12 @@
 //! What all record states have in common: one stream folded into one document and its columns.
 
-use std::collections::BTreeSet;
-
 use events::{
     CrmEvent, Instant,
     access::UserEvent,
     customers::{AccountEvent, ConnectionEvent, ContactEvent},
     ids::Category,
-    personal::Personal,
     sales::{OpportunityEvent, QuoteEvent},
-    values::{Change as FieldChange, Day},
+    values::Day,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -20,66 +17,7 @@ use crate::{
     table::{Row, Table, Value},
 };
 
-/// The fields whose values are gone because the key of the person was destroyed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Erased(BTreeSet<String>);
-
-impl Erased {
-    /// Whether every value can be read.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the value of a field is gone.
-    #[must_use]
-    pub fn contains(&self, field: &str) -> bool {
-        self.0.contains(field)
-    }
-
-    /// The value of a field that was set; takes down whether it can still be read.
-    pub fn open<T: Clone>(&mut self, field: &str, value: Option<&Personal<T>>) -> Option<T> {
-        self.0.remove(field);
-        let value = value?;
-        let clear = value.clear().cloned();
-        if clear.is_none() {
-            self.0.insert(field.to_owned());
-        }
-        clear
-    }
-
-    /// Applies a change to a field; takes down whether its value can still be read.
-    pub fn change<T: Clone>(
-        &mut self,
-        field: &str,
-        target: &mut Option<T>,
-        change: &FieldChange<Personal<T>>,
-    ) {
-        match change {
-            FieldChange::Keep => {}
-            FieldChange::Clear => *target = self.open(field, None),
-            FieldChange::Set(value) => *target = self.open(field, Some(value)),
-        }
-    }
-
-    /// Sets a field that is never cleared, where the change names it.
-    pub fn replace<T: Clone>(
-        &mut self,
-        field: &str,
-        target: &mut Option<T>,
-        value: Option<&Personal<T>>,
-    ) {
-        if value.is_some() {
-            *target = self.open(field, value);
-        }
-    }
-
-    /// Forgets a field that is no more.
-    pub fn forget(&mut self, field: &str) {
-        self.0.remove(field);
-    }
-}
+pub use crate::erased::Erased;
 
 /// Whether a record is in use: Dynamics's `statecode` of accounts, contacts and users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -123,8 +61,8 @@ macro_rules! record {
             pub changed_at: events::Instant,
             /// Who changed it last.
             pub changed_by: events::Actor,
-            /// The personal fields whose values were erased.
-            #[serde(default, skip_serializing_if = "crate::record::Erased::is_empty")]
+            /// The personal fields whose values cannot be read.
+            #[serde(flatten)]
             pub erased: crate::record::Erased,
         }
 

@@ -21,6 +21,11 @@ fn a_cleared_value_is_no_erased_value() {
     assert!(erased.contains("email"));
     erased.change("email", &mut field, &Change::Clear);
     assert!(erased.is_empty() && field.is_none());
+    let lost = Personal::Unreadable(events::ids::KeyId(uuid::Uuid::nil()));
+    erased.change("email", &mut field, &Change::Set(lost));
+    assert!(erased.is_unreadable("email") && !erased.contains("email") && field.is_none());
+    erased.change("email", &mut field, &Change::Set(Personal::Erased));
+    assert!(!erased.is_unreadable("email") && erased.contains("email"));
     erased.change("email", &mut field, &Change::Set(Personal::Clear(7)));
     assert_eq!((erased.is_empty(), field), (true, Some(7)));
 }

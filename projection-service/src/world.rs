@@ -124,7 +124,7 @@ impl World {
         self.loaded.borrow_mut().clear();
         let mut all = Vec::new();
         let zone = self.zone.clone();
-        let fact = Fact { recorded, payload, zone: &zone };
+        let fact = Fact { recorded, payload, zone: &zone, unreadable: &[] };
         for projector in models::all().unwrap().projectors() {
             let changes = (0..20).find_map(|_| match projector.project(&fact, self) {
                 Ok(changes) => Some(changes),
@@ -220,7 +220,12 @@ impl World {
             .filter(|(recorded, _)| {
                 recorded.stream == stream && recorded.position.sql() <= position
             })
-            .map(|(recorded, payload)| Fact { recorded, payload, zone: &self.zone })
+            .map(|(recorded, payload)| Fact {
+                recorded,
+                payload,
+                zone: &self.zone,
+                unreadable: &[],
+            })
             .collect()
     }
 }

@@ -47,7 +47,8 @@ pub(crate) struct Happened {
     command_id: CommandId,
     causation_id: Uuid,
     correlation_id: Uuid,
-    /// What happened; a personal value that was erased reads `{"erased": true}`.
+    /// What happened; a personal value that was erased reads `{"erased": true}`, one whose key is
+    /// missing or damaged `{"unreadable": true}`.
     data: Value,
     /// Why, in the words of who did it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,7 +131,8 @@ const TOP: Cow<'static, str> = Cow::Borrowed("");
 fn plain<T: Serialize>(value: &Personal<T>) -> Result<Value, Problem> {
     match value {
         Personal::Clear(value) => Ok(serde_json::to_value(value)?),
-        Personal::Sealed(_) | Personal::Erased => Ok(json!({ "erased": true })),
+        Personal::Erased => Ok(json!({ "erased": true })),
+        Personal::Sealed(_) | Personal::Unreadable(_) => Ok(json!({ "unreadable": true })),
     }
 }
 

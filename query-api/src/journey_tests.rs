@@ -38,6 +38,7 @@ on_both! { World:
     expected_revenue_is_summed_as_of_any_moment_in_either_sense,
     what_is_won_leaves_the_pipeline_and_is_counted_beside_it,
     a_history_opens_what_is_personal_until_it_is_erased,
+    a_record_whose_key_is_lost_is_refused_and_listed,
     the_feed_gives_every_event_from_any_position_sealed,
     waiting_at_the_end_of_the_feed_gives_what_comes_next,
 }
@@ -340,6 +341,21 @@ async fn a_history_opens_what_is_personal_until_it_is_erased(world: World) {
     assert_eq!(history["items"][0]["data"]["last_name"], json!({ "erased": true }));
     let unknown = world.get(&format!("/contacts/{}/history", contact("Nobody"))).await;
     assert_eq!(unknown.code().0, 404);
+}
+
+async fn a_record_whose_key_is_lost_is_refused_and_listed(world: World) {
+    let (_, key) = world.add_contact("Bia", None).await;
+    world.add_contact("Caio", None).await;
+    world.get("/contacts").await.json();
+    world.keys.lose(key);
+    world.keyring.unsealer().forget(key);
+    let path = format!("/contacts/{}", contact("Bia"));
+    let history = world.get(&format!("{path}/history")).await.json();
+    assert_eq!(history["items"][0]["data"]["first_name"], json!({ "unreadable": true }));
+    let effective = world.get(&format!("{path}?sense=effective")).await;
+    assert_eq!(effective.code(), (503, "key.unreadable".to_owned()));
+    let other = world.get(&format!("/contacts/{}?sense=effective", contact("Caio"))).await.json();
+    assert_eq!(other["first_name"], "Caio");
 }
 
 async fn the_feed_gives_every_event_from_any_position_sealed(world: World) {

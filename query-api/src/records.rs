@@ -90,6 +90,7 @@ pub(crate) async fn record<R: Record>(
         let record: R = as_effective(&app, &frame, stream).await?.ok_or_else(Problem::not_found)?;
         let shown = shown_on(&record, frame.day())?;
         let document = shown.map_or_else(|| serde_json::to_string(&record), Ok)?;
+        require_readable(stream, &document)?;
         return answer::document(&frame, &document, None);
     }
     let binds = [Value::Id(id), Value::Int(moment.position.sql())];
@@ -97,6 +98,7 @@ pub(crate) async fn record<R: Record>(
     let version = u64::try_from(row.int("version")?).ok().map(Version);
     let version = version.filter(|_| moment.is_present);
     let document = row.text("document")?;
+    require_readable(StreamName { category: R::CATEGORY, id }, document)?;
     if !R::GOES_BY_THE_DAY {
         return answer::document(&moment, document, version);
     }
@@ -106,6 +108,14 @@ pub(crate) async fn record<R: Record>(
 
 fn shown_on<R: Record>(record: &R, day: Day) -> Result<Option<String>, Problem> {
     Ok(record.shown_on(day).transpose()?)
+}
+
+/// Refuses a record of which something cannot be read now: half of it would be taken for all. Lists
+/// show it, and name the fields.
+fn require_readable(record: StreamName, document: &str) -> Result<(), Problem> {
+    // Within a text of the document the quotation marks are escaped.
+    let is_readable = !document.contains("\"unreadable\":[");
+    if is_readable { Ok(()) } else { Err(Problem::unreadable(record)) }
 }
 
 /// An id of a path. One that is none names no record.
@@ -150,7 +160,7 @@ async fn as_effective<R: Record>(
     let facts: Vec<_> = events
         .iter()
         .zip(&payloads)
-        .map(|(recorded, payload)| Fact { recorded, payload, zone: &frame.zone })
+        .map(|(recorded, payload)| Fact { recorded, payload, zone: &frame.zone, unreadable: &[] })
         .collect();
     Ok(R::as_effective(&facts, frame.instant))
 }

@@ -11,6 +11,8 @@ mod startup;
 mod lag;
 // The script that starts all of them, with servers of their own.
 mod script;
+// A log that is older than is known of it.
+mod older_log;
 // The network between two of them breaks, loudly or silently, and heals.
 mod network;
 // What is standing by takes over; what is away shows.

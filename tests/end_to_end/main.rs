@@ -40,6 +40,8 @@ mod metrics;
 mod roles;
 // What can be handed out, to whom, and what of it is kept.
 mod powers;
+// A clock that jumps.
+mod clock;
 // What log lines say.
 mod logs;
 // A generated pipeline, with its figures computed apart.

@@ -63,7 +63,8 @@ async fn a_folder_that_has_lost_any_of_its_files_is_refused_and_left_as_it_is() 
         if before.is_empty() {
             continue;
         }
-        let line = refused(&["--listen", "127.0.0.1:0", "--data", left.to_str().unwrap()], code);
+        let line =
+            refused(&["--listen", "127.0.0.1:0", "--data-folder", left.to_str().unwrap()], code);
         assert!(before == contents(&left), "without {lost:?} a file has changed: {line}");
         let has_lock = left.join("annals.lock").exists();
         assert_eq!(has_lock, !lost.contains(&"annals.lock"), "without {lost:?}: {line}");

@@ -17,6 +17,8 @@ mod startup;
 // Folders that have lost files, and logs that are older than is known of them.
 mod lost;
 mod older_log;
+// Keys that are damaged or lost.
+mod keys;
 // An end that is asked for, under load.
 mod shutdown;
 // Write-ahead logs under a load, and after an end.

@@ -32,7 +32,7 @@ async fn two_times(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
 fn refused_on(data: &Path, flags: &[&str]) -> u64 {
     let before = contents(data);
     let arguments =
-        [&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()][..], flags].concat();
+        [&["--listen", "127.0.0.1:0", "--data-folder", data.to_str().unwrap()][..], flags].concat();
     let line = refused(&arguments, TAMPERED);
     assert!(before == contents(data), "a file has changed: {line}");
     let number = line.split("--accept-older-log ").nth(1).expect("the line names the switch");

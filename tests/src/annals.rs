@@ -10,8 +10,10 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
+use command_service::clock::Clocks;
 use deploy::{cluster, config, config::Service, draw::system_clock, embedded, running::Running};
 use events::{
     Instant,
@@ -25,8 +27,39 @@ use tempfile::TempDir;
 
 use crate::{http::Http, reference::deployment};
 
-/// A clock that a test sets, in microseconds; before it is set it is the system's.
-type Clock = Arc<AtomicI64>;
+/// A clock that a test sets, in microseconds; before it is set it is the system's. Time passes with
+/// it, but for what it jumps.
+#[derive(Clone)]
+struct Clock {
+    time: Arc<AtomicI64>,
+    jumped: Arc<AtomicI64>,
+}
+
+impl Clock {
+    fn at(time: i64) -> Self {
+        Self { time: Arc::new(AtomicI64::new(time)), jumped: Arc::default() }
+    }
+
+    /// The time without what it jumped.
+    fn passed(&self) -> i64 {
+        match self.time.load(Ordering::SeqCst) {
+            SYSTEM => system_clock()().micros(),
+            micros => micros,
+        }
+    }
+
+    fn clocks(&self) -> Clocks {
+        let (wall, running) = (self.clone(), self.clone());
+        Clocks {
+            wall: Arc::new(move || {
+                Instant::from_micros(wall.passed() + wall.jumped.load(Ordering::SeqCst))
+            }),
+            running: Arc::new(move || {
+                Duration::from_micros(u64::try_from(running.passed()).unwrap_or(0))
+            }),
+        }
+    }
+}
 
 const SYSTEM: i64 = i64::MIN;
 
@@ -82,19 +115,14 @@ impl Site {
             let nats = NatsServer::start("cluster", &folder.path().join("nats"));
             Servers { database, nats: nats.expect("tests/run.sh installs nats-server") }
         });
-        Self { clock: Arc::new(AtomicI64::new(time)), servers, folder }
+        Self { clock: Clock::at(time), servers, folder }
     }
 
     async fn run(&self) -> (Vec<Running>, Http) {
-        let (set, system) = (self.clock.clone(), system_clock());
-        let clock: command_service::handle::Clock =
-            Arc::new(move || match set.load(Ordering::SeqCst) {
-                SYSTEM => system(),
-                micros => Instant::from_micros(micros),
-            });
+        let clocks = self.clock.clocks();
         let service = service(self.folder.path());
         let Some(servers) = &self.servers else {
-            let running = embedded::start(&service, clock).await.expect("it starts");
+            let running = embedded::start(&service, clocks).await.expect("it starts");
             let http = Http::new(&running.url(), &token(&running));
             return (vec![running], http);
         };
@@ -116,11 +144,12 @@ impl Site {
             secrets: self.folder.path().join("secrets"),
             trust_network: false,
         };
-        let started = cluster::start_command_service(&service, &cluster, clock.clone()).await;
+        let started = cluster::start_command_service(&service, &cluster, clocks.clone()).await;
         let command = started.expect("the command service starts");
-        let started = cluster::start_projection_service(&service, &cluster, clock.clone()).await;
+        let started =
+            cluster::start_projection_service(&service, &cluster, clocks.wall.clone()).await;
         let projection = started.expect("the projection service starts");
-        let started = cluster::start_query_api(&service, &cluster, clock).await;
+        let started = cluster::start_query_api(&service, &cluster, clocks.wall).await;
         let query = started.expect("the query API starts");
         let http =
             Http::of_roles(&command.url(), &query.url(), &projection.url(), &token(&command));
@@ -151,7 +180,12 @@ impl Annals {
 
     /// Sets the clock.
     pub fn set_clock(&self, instant: &str) {
-        self.site.clock.store(micros(instant), Ordering::SeqCst);
+        self.site.clock.time.store(micros(instant), Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock off by so many minutes from where it should be, in no time.
+    pub fn jump_clock(&self, minutes: i64) {
+        self.site.clock.jumped.store(minutes * 60_000_000, Ordering::SeqCst);
     }
 
     /// Ends the product in order and starts it again on the same data.

@@ -11,7 +11,7 @@ mod administration;
 
 pub use administration::{Act, Administration, RecordAct};
 pub use organization::Organization;
-pub use organization_commands::{AcceptOlderLog, FoundOrganization};
+pub use organization_commands::{AcceptOlderLog, ConfirmClock, FoundOrganization};
 pub(crate) use owners::{owner, owner_streams};
 pub use token::{Standing, Token};
 pub use token_commands::{AcceptToken, IssueToken, RecoverToken, RevokeToken, Sha256Hex};
@@ -31,5 +31,6 @@ pub(crate) fn commands() -> Vec<Entry> {
         Entry::admin::<IssueToken>(),
         Entry::admin::<RevokeToken>(),
         Entry::of_any_token::<AcceptToken>(),
+        Entry::admin::<ConfirmClock>(),
     ]
 }

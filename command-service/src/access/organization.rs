@@ -1,7 +1,7 @@
 //! The organisation, as decisions need it.
 
 use events::{
-    access::{ClockConfirmed, OrganizationEvent, OrganizationFounded},
+    access::{ClockConfirmed, OlderLogAccepted, OrganizationEvent, OrganizationFounded},
     ids::KeyId,
     money::Currency,
     values::{Line, Zone},
@@ -14,13 +14,13 @@ use crate::aggregate::Aggregate;
 pub struct Organization {
     zone: Zone,
     founded: Option<OrganizationFounded>,
-    epoch: u32,
+    older_log: Option<OlderLogAccepted>,
     clock: Option<ClockConfirmed>,
 }
 
 impl Default for Organization {
     fn default() -> Self {
-        Self { zone: Zone::utc(), founded: None, epoch: 0, clock: None }
+        Self { zone: Zone::utc(), founded: None, older_log: None, clock: None }
     }
 }
 
@@ -43,10 +43,16 @@ impl Organization {
         self.founded.as_ref().map(|founded| &founded.name)
     }
 
+    /// The last time that an older log was accepted in place of a newer one.
+    #[must_use]
+    pub const fn older_log(&self) -> Option<&OlderLogAccepted> {
+        self.older_log.as_ref()
+    }
+
     /// How often an older log was accepted in place of a newer one.
     #[must_use]
-    pub const fn epoch(&self) -> u32 {
-        self.epoch
+    pub fn epoch(&self) -> u32 {
+        self.older_log.as_ref().map_or(0, |accepted| accepted.epoch)
     }
 
     /// The last confirmation of a clock that had jumped.
@@ -71,7 +77,9 @@ impl Aggregate for Organization {
                 self.zone = founded.zone.clone();
                 self.founded = Some(founded.clone());
             }
-            OrganizationEvent::OlderLogAccepted(accepted) => self.epoch = accepted.epoch,
+            OrganizationEvent::OlderLogAccepted(accepted) => {
+                self.older_log = Some(accepted.clone());
+            }
             OrganizationEvent::ClockConfirmed(confirmed) => self.clock = Some(confirmed.clone()),
         }
     }

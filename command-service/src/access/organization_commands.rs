@@ -1,8 +1,9 @@
 //! Setting an installation up.
 
 use events::{
-    access::{OlderLogAccepted, OrganizationEvent, OrganizationFounded},
-    ids::{CommandId, OrganizationId},
+    Instant,
+    access::{ClockConfirmed, OlderLogAccepted, OrganizationEvent, OrganizationFounded},
+    ids::{Category, CommandId, OrganizationId},
     money::Currency,
     values::{Line, Zone},
 };
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use super::Organization;
 use crate::{
     aggregate::{Decide, Facts},
+    clock::{Doubt, TOLERANCE},
     refusal::Refusal,
 };
 
@@ -79,6 +81,8 @@ impl Decide for AcceptOlderLog {
         self.organization_id.0
     }
 
+    const NEEDS_CLOCK: bool = false;
+
     fn decide(&self, own: &Organization, _: &Facts<'_>) -> Result<Vec<OrganizationEvent>, Refusal> {
         let accepted = OlderLogAccepted {
             // The log that was lost may have been an accepted one itself.
@@ -89,6 +93,49 @@ impl Decide for AcceptOlderLog {
             known_leaf: self.known_leaf.clone(),
         };
         Ok(vec![accepted.into()])
+    }
+}
+
+/// Confirms that the clock of the service is right, though it is doubted.
+///
+/// It is doubted when it moved against the time that has passed, lies before the last event, or lay
+/// more than 366 days beyond it at the start. This is the only command that is taken then; while the
+/// clock is believed it stays quiet.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmClock {
+    /// The id of the organisation, which is the id of its log: `GET /version` says it.
+    pub organization_id: OrganizationId,
+    /// The time it is, RFC 3339: at most five minutes from what the clock of the service shows.
+    pub time: Instant,
+}
+
+impl Decide for ConfirmClock {
+    const NAME: &'static str = "ConfirmClock";
+    type Aggregate = Organization;
+
+    fn record(&self, _: CommandId) -> Uuid {
+        self.organization_id.0
+    }
+
+    const NEEDS_CLOCK: bool = false;
+
+    fn decide(
+        &self,
+        own: &Organization,
+        facts: &Facts<'_>,
+    ) -> Result<Vec<OrganizationEvent>, Refusal> {
+        if own.founded().is_none() {
+            return Err(Refusal::not_found(Category::Organization));
+        }
+        let Some(Doubt { expected, shown, .. }) = facts.clock else { return Ok(Vec::new()) };
+        // Whoever confirms says the time: a call that was recorded once confirms no other jump.
+        if self.time.micros().abs_diff(shown.micros())
+            > TOLERANCE.as_micros().try_into().unwrap_or(0)
+        {
+            return Err(Refusal::ClockNotShown { shown });
+        }
+        Ok(vec![ClockConfirmed { from: expected, to: shown }.into()])
     }
 }
 

@@ -128,6 +128,7 @@ impl World {
             organization: &self.organization,
             states: &states,
             new_key,
+            clock: None,
             number: None,
         };
         command.decide(&own, &facts)

@@ -1,6 +1,7 @@
 //! The one way a command becomes events: load, decide, seal, append.
 
 mod fresh;
+mod guarded;
 mod load;
 mod prepare;
 mod request;
@@ -25,7 +26,7 @@ use self::{
     load::{Own, decode},
     prepare::{Basis, Prepared},
 };
-use crate::aggregate::Loaded;
+use crate::{aggregate::Loaded, clock::ClockGuard};
 
 /// A stream that changes under us this often is a modelling mistake, not bad luck.
 const MAX_ATTEMPTS: u32 = 5;
@@ -46,6 +47,8 @@ pub struct Handler {
     pub(crate) store: Arc<dyn EventLog>,
     keys: Keyring,
     pub(crate) clock: Clock,
+    /// What guards the clock; none where nobody does.
+    guard: Option<Arc<ClockGuard>>,
     fingerprint_key: hmac::Key,
     cache: Cache<StreamName, Loaded>,
     /// How the cache follows what other processes append; none where there are no others.
@@ -71,10 +74,17 @@ impl Handler {
             store,
             keys,
             clock,
+            guard: None,
             fingerprint_key: hmac::Key::new(hmac::HMAC_SHA256, fingerprint_secret),
             cache: Cache::new(CACHED_RECORDS),
             stripes: (0..3 * STRIPES).map(|_| Mutex::new(())).collect(),
         }
+    }
+
+    /// Lets commands wait while the clock is not believed.
+    #[must_use]
+    pub fn guarded(self, guard: Arc<ClockGuard>) -> Self {
+        Self { guard: Some(guard), ..self }
     }
 
     /// Judges one command and, if it is accepted, makes it and its reactions durable.
@@ -83,12 +93,20 @@ impl Handler {
     /// See [`CommandError`]. A refusal has been written to the attempt log when this returns.
     pub async fn handle(&self, request: Request) -> Result<Accepted, CommandError> {
         let begun = std::time::Instant::now();
+        if request.command.needs_clock()
+            && let Some(doubt) = self.doubt()
+        {
+            return Err(CommandError::Clock(doubt));
+        }
         let fingerprint = self.fingerprint(&request)?;
         let stream = request.command.stream(request.command_id);
         let judged = self.judge(&request, stream, fingerprint).await;
         match judged {
             Ok((appended, decided)) => {
                 let receipt = appended.receipt();
+                if !request.command.needs_clock() {
+                    self.hear_of_clock().await?;
+                }
                 let position = self.react(&request, receipt, decided).await?;
                 tell(&request, receipt, begun.elapsed());
                 Ok(Accepted {

@@ -79,6 +79,7 @@ impl Handler {
         }
         let mut facts = facts(request, (self.clock)(), organization, states);
         facts.new_key = *key;
+        facts.clock = self.doubt();
         if let Some(sequence) = command.number(&own.record, request.command_id, facts.today()) {
             // A number is for ever: none is drawn for a record that may be there already.
             if !is_read {
@@ -251,6 +252,7 @@ fn facts<'a>(
         organization,
         states,
         new_key: None,
+        clock: None,
         number: None,
     }
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::fresh::Freshened;
 use crate::{
     aggregate::{Authority, Command},
+    clock::Doubt,
     refusal::Refusal,
 };
 
@@ -79,6 +80,12 @@ pub enum CommandError {
     /// More than one append may hold.
     #[error("the command makes more events, or larger ones, than one append may hold")]
     TooLarge,
+    /// The clock is not believed: what is written with it could not be taken back.
+    #[error(
+        "commands are not accepted: the clock {}; it shows {} and should show {}", .0.reason.name(),
+        .0.shown, .0.expected
+    )]
+    Clock(Doubt),
     /// The event store failed.
     #[error("the event store failed")]
     Store(#[from] StoreError),

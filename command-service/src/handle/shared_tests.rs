@@ -156,6 +156,7 @@ impl History {
             organization: &Organization::default(),
             states: &states,
             new_key: Some(KeyId(Uuid::from_u128(1))),
+            clock: None,
             number: Some(1),
         };
         let decided = command.decide(&own, &facts).map_err(|refusal| refusal.code());

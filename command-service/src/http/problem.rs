@@ -108,10 +108,24 @@ impl From<CommandError> for Problem {
                     "what this touches is not as it was stored; the operator's log says where";
                 Self::new(unavailable, "log.damaged", detail)
             }
+            CommandError::Clock(_) => {
+                let detail = format!("{error}; set it right, or confirm it with ConfirmClock");
+                Self::new(unavailable, "clock.jumped", detail)
+            }
             // The cause is for our log, not for the caller.
             CommandError::Store(cause) => {
                 tracing::error!(%cause, "the event store failed");
                 Self::new(unavailable, "store.unavailable", "commands are not accepted now")
+            }
+            CommandError::Keys(KeyError::Unreadable(key)) => {
+                let mut problem = Self::new(
+                    unavailable,
+                    "key.unreadable",
+                    "the record has personal values whose key is missing or damaged; the operator \
+                     has to put the key store back",
+                );
+                problem.params.insert("key".to_owned(), key.0.to_string().into());
+                problem
             }
             CommandError::Keys(cause) => {
                 tracing::error!(%cause, "the key store failed");

@@ -71,6 +71,7 @@ fn judge(
         organization: &organization,
         states,
         new_key: Some(NEW_KEY),
+        clock: None,
         number: Some(NUMBER),
     };
     let first = command.decide(own, &facts);

@@ -6,6 +6,7 @@ mod projection;
 mod query;
 mod secrets;
 mod servers;
+mod witness;
 
 pub use command::start as start_command_service;
 pub(crate) use founding::check_installation;

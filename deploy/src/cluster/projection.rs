@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use super::{
     PROJECTION_PORT, Secrets, Servers,
     servers::{exit_of, exit_of_keys},
+    witness,
 };
 use crate::{
     admin,
@@ -47,6 +48,9 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
     let bus = servers.open_bus(log).await?;
     let keys = PostgresKeys::open(&servers.keys, &secrets.master_key(), log, false).await;
     let keys = Arc::new(keys.map_err(|error| exit_of_keys(&error))?);
+    let secret = secrets.installation_key(None)?;
+    // Rows that know more than the log are not made again before somebody has said that it is lost.
+    witness::look(&store, &keys, &servers.read, &secret, None).await?;
     let keyring = Keyring::new(keys, log);
     let feed: Arc<dyn EventFeed> = store.clone();
     let settings = Settings {
@@ -71,7 +75,6 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
     });
 
     // Who may replay is asked of the tokens in the log, as everywhere.
-    let secret = secrets.installation_key(None)?;
     let port: Arc<dyn EventLog> = store.clone();
     let handler = Handler::new(port, keyring, clock, &secret);
     let app = App::new(Arc::new(handler), Arc::new(draw_id));

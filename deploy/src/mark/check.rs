@@ -60,6 +60,16 @@ pub(crate) struct Held {
     pub(crate) at_mark: Option<Leaf>,
     /// What the read models have seen of it.
     pub(crate) reads: Option<Known>,
+    /// Where the log ended that was accepted last in place of a newer one: what had come after is
+    /// known to be lost.
+    pub(crate) cut: Option<Position>,
+}
+
+impl Held {
+    /// The word of the read models, unless they tell of what is known to be lost.
+    fn reads(&self) -> Option<Known> {
+        self.reads.filter(|known| self.cut.is_none_or(|cut| known.position <= cut))
+    }
 }
 
 /// An older log that is accepted, because the operator said so.
@@ -123,7 +133,7 @@ pub(crate) fn judge(held: &Held, accepted: Option<u64>) -> Result<Option<Accepte
     };
     let mark = held.found.mark().filter(|mark| mark.log == held.log);
     let of_mark = mark.map(|mark| (mark.position, mark.leaf));
-    let of_reads = held.reads.map(|known| (known.position, known.leaf));
+    let of_reads = held.reads().map(|known| (known.position, known.leaf));
     let known = of_mark.max_by_position(of_reads);
     let number = known.map_or(held.head, |(position, _)| position.max(held.head));
     let (Some(leaf), true) = (held.leaf, accepted == Some(number.0)) else {
@@ -147,7 +157,7 @@ fn fault(held: &Held) -> Option<Fault> {
         }
         Found::Missing => None,
     };
-    let witnesses = [("its mark", of_mark), ("the read models", held.reads)];
+    let witnesses = [("its mark", of_mark), ("the read models", held.reads())];
     witnesses.into_iter().find_map(|(witness, known)| {
         let known = known.filter(|known| known.leaf.is_some())?;
         if known.position > held.head {

@@ -18,7 +18,7 @@ fn mark(position: u64) -> Mark {
         position: Position(position),
         leaf: leaf(9),
         recorded_at: Instant::from_micros(1),
-        key_batches: 1,
+        keys: None,
     }
 }
 
@@ -32,6 +32,7 @@ fn held(mark: Mark) -> Held {
         found: Found::Mark(mark),
         at_mark: leaf(9),
         reads: None,
+        cut: None,
     }
 }
 
@@ -98,6 +99,13 @@ fn a_log_of_an_earlier_build_has_no_mark_yet() {
     assert_eq!(judge(&held, None).unwrap(), None);
     let empty = Held { keeps_mark: true, head: Position::START, leaf: None, ..held };
     assert_eq!(judge(&empty, None).unwrap(), None);
+}
+
+#[test]
+fn read_models_that_tell_of_what_is_known_to_be_lost_bear_no_witness() {
+    let held = Held { reads: reads(60, None), ..held(mark(50)) };
+    assert_eq!(judge(&Held { cut: Some(Position(48)), ..held }, None).unwrap(), None);
+    refused(&Held { cut: Some(Position(48)), reads: reads(40, None), ..held }, 50);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use events::{
     Position,
     ids::LogId,
-    keys::KeyReader,
+    keys::{KeyBatch, KeyError, KeyReader, PostgresKeys},
     store::{EventFeed, Head},
 };
 use tokio::{
@@ -32,6 +32,8 @@ const RHYTHM: Duration = Duration::from_secs(1);
 pub(crate) enum Place {
     /// In a file of the data folder.
     Folder(PathBuf),
+    /// In the database of the keys.
+    Keys(Arc<PostgresKeys>),
 }
 
 /// Keeps the mark of one log.
@@ -42,6 +44,8 @@ pub(crate) struct Keeper {
     pub(crate) keys: Arc<dyn KeyReader>,
     installation_key: Zeroizing<[u8; 32]>,
     epoch: AtomicU32,
+    /// The batch of keys that an older key store does not have: it stays in the mark until it is back.
+    lost_batch: OnceLock<KeyBatch>,
     /// What was written last.
     written: Mutex<Option<Position>>,
 }
@@ -55,8 +59,9 @@ impl Keeper {
         installation_key: [u8; 32],
     ) -> Self {
         let installation_key = Zeroizing::new(installation_key);
-        let (epoch, written) = (AtomicU32::new(0), Mutex::new(None));
-        Self { place, log, feed, keys, installation_key, epoch, written }
+        let (epoch, lost_batch) = (AtomicU32::new(0), OnceLock::new());
+        let written = Mutex::new(None);
+        Self { place, log, feed, keys, installation_key, epoch, lost_batch, written }
     }
 
     /// How often an older log was accepted.
@@ -69,19 +74,51 @@ impl Keeper {
         self.epoch.store(epoch, Ordering::Release);
     }
 
+    /// Looks whether the key store has the batch that the last mark names. Where it has not, it is an
+    /// older one, and every mark goes on to say so.
+    ///
+    /// # Errors
+    /// When the keys cannot be read.
+    pub(crate) async fn expect_batch(&self, batch: Option<KeyBatch>) -> Result<bool, KeyError> {
+        let Some(batch) = batch else { return Ok(true) };
+        let is_there = self.keys.has_batch(batch).await?;
+        if !is_there {
+            // It is asked once.
+            self.lost_batch.set(batch).ok();
+        }
+        Ok(is_there)
+    }
+
+    /// The batch of keys that a mark names.
+    async fn batch(&self) -> Result<Option<KeyBatch>, KeyError> {
+        match self.lost_batch.get() {
+            Some(lost) => Ok(Some(*lost)),
+            None => self.keys.newest_batch().await,
+        }
+    }
+
     /// Writes the mark if the log has moved since.
     ///
     /// # Errors
     /// When the log or the keys cannot be read, or the mark cannot be written.
     pub(crate) async fn write(&self) -> anyhow::Result<()> {
+        self.write_over(false).await
+    }
+
+    /// The same; also over a mark that says more, when an older log was accepted.
+    pub(crate) async fn write_over(&self, anyway: bool) -> anyhow::Result<()> {
         let head = self.feed.feed_head().await?;
         let mut written = self.written.lock().await;
         if written.is_some_and(|written| head.position <= written) {
             return Ok(());
         }
-        let batches = self.keys.batches().await?;
-        let mark = mark_at(&*self.feed, self.log, head, self.epoch(), batches).await?;
+        let batch = self.batch().await?;
+        let mark = mark_at(&*self.feed, self.log, head, self.epoch(), batch).await?;
         match &self.place {
+            Place::Keys(keys) => {
+                let text = mark.to_text(&self.installation_key);
+                keys.put_mark(mark.epoch, mark.position, text, anyway).await?;
+            }
             Place::Folder(folder) => {
                 let (folder, key) = (folder.clone(), self.installation_key.clone());
                 let writing = move || write_mark(&folder, &mark, &key);
@@ -98,11 +135,18 @@ impl Keeper {
     /// # Errors
     /// When the log or the keys cannot be read, or the mark cannot be written.
     pub(crate) async fn write_cut(&self, folder: &Path, head: Head) -> anyhow::Result<()> {
-        let batches = self.keys.batches().await?;
-        let mark = mark_at(&*self.feed, self.log, head, self.epoch(), batches).await?;
+        let batch = self.batch().await?;
+        let mark = mark_at(&*self.feed, self.log, head, self.epoch(), batch).await?;
         let (folder, key) = (folder.to_owned(), self.installation_key.clone());
         let writing = move || write_mark(&folder, &mark, &key);
         tokio::task::spawn_blocking(writing).await?.context("writing log.mark")
+    }
+
+    /// Writes it at the end.
+    pub(crate) async fn write_last(&self) {
+        if let Err(error) = self.write().await {
+            tracing::warn!("the mark of the newest position stays behind: {error:#}");
+        }
     }
 
     /// Writes it whenever it is due, until `stop` says so. One that cannot be written is tried again:

@@ -5,6 +5,7 @@
 
 mod check;
 mod keep;
+mod keys;
 
 use std::{fs, io, path::Path};
 
@@ -12,12 +13,14 @@ use events::{
     Position,
     evidence::Mark,
     ids::LogId,
+    keys::KeyBatch,
     store::{EventFeed, Head, StoreError},
 };
 
 pub(crate) use self::{
     check::{Accepted, Found, Held, Known, judge},
     keep::{Keeper, Place},
+    keys::check_keys,
 };
 use crate::folder::write_private;
 
@@ -41,7 +44,7 @@ pub async fn mark_at(
     log: LogId,
     head: Head,
     epoch: u32,
-    key_batches: u64,
+    keys: Option<KeyBatch>,
 ) -> Result<Mark, StoreError> {
     let Head { position, recorded_at } = head;
     let mut leaf = None;
@@ -51,7 +54,7 @@ pub async fn mark_at(
         let gone = || StoreError::Damaged("the event at the head is not there".into());
         leaf = Some(event.ok_or_else(gone)?.leaf);
     }
-    Ok(Mark { log, epoch, position, leaf, recorded_at, key_batches })
+    Ok(Mark { log, epoch, position, leaf, recorded_at, keys })
 }
 
 /// What there is of a mark in a folder.

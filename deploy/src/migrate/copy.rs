@@ -86,9 +86,18 @@ pub(super) async fn copy_keys(
         keys.replace(after, page, is_last).await.map_err(|error| exit_of_keys(&error))?;
         done += count as u64;
         if is_last {
-            return Ok(());
+            break;
         }
         after = last;
+    }
+    // What was destroyed must be known to be, or it would look lost.
+    let mut after = None;
+    loop {
+        let gone = source.keys.destroyed(after, batch).await;
+        let gone = gone.map_err(|error| exit_of_keys(&error))?;
+        let Some(last) = gone.last().copied() else { return Ok(()) };
+        keys.bury(gone).await.map_err(|error| exit_of_keys(&error))?;
+        after = Some(last);
     }
 }
 

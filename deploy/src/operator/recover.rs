@@ -6,6 +6,7 @@ use aws_lc_rs::rand;
 use command_service::{
     access::{RecoverToken, Sha256Hex},
     aggregate::Decide,
+    clock::ClockGuard,
     handle::{Handler, Request, system},
 };
 use events::{
@@ -24,8 +25,8 @@ use super::{
 use crate::{
     cluster::{Databases, Secrets, check_installation, exit_of_keys, open_log},
     config::{Recover, Service},
-    draw::system_clock,
-    embedded,
+    draw::{system_clock, system_clocks},
+    embedded::{self, Opened},
     exit::{Code, Exit},
     folder::{Folder, write_private},
     founding::first_user,
@@ -67,8 +68,10 @@ async fn in_folder(service: &Service, out: Option<&Path>, wanted: Wanted) -> Res
             return Err(exit);
         }
     };
-    let opened = embedded::open(&folder, looked.has_events, system_clock()).await?;
-    guard::settle(looked, &opened.handler, &opened.store, &opened.keeper).await?;
+    let clock = ClockGuard::new(system_clocks());
+    let opened = embedded::open(&folder, looked.has_events, clock).await?;
+    let Opened { handler, store, keeper, unsealer, .. } = &opened;
+    guard::settle(looked, handler, &**store, keeper, unsealer).await?;
     let made = make(&opened.handler, opened.store.log_id(), wanted, &out).await;
     let marked = opened.keeper.write().await;
     opened.store.shutdown().await;

@@ -13,6 +13,7 @@ use crate::{
     folder::Folder,
     service::{Connected, Missing},
     verify::{Finding, Verified, verify},
+    verify_keys::KIND,
 };
 
 /// Checks the whole log.
@@ -80,7 +81,9 @@ fn tell(verified: &Verified) -> Result<(), Exit> {
     }
     let count = verified.count();
     let more = if count > 1 { format!(" ({count} findings in all)") } else { String::new() };
-    Err(Exit::new(Code::Tampered, format!("the log was changed at {}{more}", line(first))))
+    let is_whole = findings.iter().all(|findings| findings.kind == KIND);
+    let what = if is_whole { "a key cannot be had that is needed" } else { "the log was changed" };
+    Err(Exit::new(Code::Tampered, format!("{what} at {}{more}", line(first))))
 }
 
 fn line(finding: &Finding) -> String {

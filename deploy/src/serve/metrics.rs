@@ -33,9 +33,11 @@ const COUNTERS: [(&str, &str); 11] = [
     ),
 ];
 /// What goes up and down.
-const GAUGES: [(&str, &str); 10] = [
+const GAUGES: [(&str, &str); 12] = [
     ("annals_bus_connected", "Whether the bus carries: 1 or 0."),
+    ("annals_clock_doubted", "Whether commands wait because the clock is not believed: 1 or 0."),
     ("annals_http_connections", "Connections that are open."),
+    ("annals_keys_unreadable", "Keys that were needed and are missing or damaged."),
     ("annals_log_damaged_places", "Places of the log that are known to be damaged."),
     ("annals_log_head_position", "Where the log ends; not a number: it does not say."),
     ("annals_projection_lag_events", "Events that the read models are behind the log."),

@@ -10,14 +10,15 @@ use aws_lc_rs::hmac;
 use crate::{
     envelope::{Instant, Leaf, Position},
     ids::LogId,
+    keys::KeyBatch,
 };
 
 /// What a mark begins with: its kind and its form. It is part of what the code at the end proves.
 const FIRST_LINE: &str = "annals mark 1";
 /// The name of the last line.
 const CODE: &str = "hmac-sha256";
-/// What stands for the leaf of a log without events.
-const NO_LEAF: &str = "-";
+/// What stands for what there is not: the leaf of a log without events.
+const NOTHING: &str = "-";
 
 /// The newest position a log is known to have had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub struct Mark {
     pub leaf: Option<Leaf>,
     /// When that event was recorded; the epoch of 1970 for a log without events.
     pub recorded_at: Instant,
-    /// How many batches of keys had been made: an older key store has fewer.
-    pub key_batches: u64,
+    /// The newest batch of keys: an older key store does not have it.
+    pub keys: Option<KeyBatch>,
 }
 
 /// A mark that proves nothing: it was changed, cut short, or written under another key.
@@ -45,12 +46,16 @@ impl Mark {
     /// The text to keep, with a code under the installation's own key.
     #[must_use]
     pub fn to_text(&self, installation_key: &[u8; 32]) -> String {
-        let Self { log, epoch, position, leaf, recorded_at, key_batches } = self;
-        let leaf = leaf.map_or_else(|| NO_LEAF.to_owned(), |leaf| hex::encode(leaf.0));
+        let Self { log, epoch, position, leaf, recorded_at, keys } = self;
+        let leaf = leaf.map_or_else(|| NOTHING.to_owned(), |leaf| hex::encode(leaf.0));
         let recorded_at = recorded_at.micros();
+        let keys = keys.map_or_else(
+            || NOTHING.to_owned(),
+            |KeyBatch { number, run }| format!("{number}/{run}"),
+        );
         let body = format!(
             "{FIRST_LINE}\nlog {}\nepoch {epoch}\nposition {position}\nleaf {leaf}\n\
-             recorded_at_micros {recorded_at}\nkey_batches {key_batches}\n",
+             recorded_at_micros {recorded_at}\nkeys {keys}\n",
             log.0
         );
         let code = hmac::sign(&key(installation_key), body.as_bytes());
@@ -76,7 +81,7 @@ impl Mark {
             position: Position(parsed(&lines, "position")?),
             leaf: leaf(lines.get("leaf").ok_or(Unproven)?)?,
             recorded_at: Instant::from_micros(parsed(&lines, "recorded_at_micros")?),
-            key_batches: parsed(&lines, "key_batches")?,
+            keys: batch(lines.get("keys").ok_or(Unproven)?)?,
         })
     }
 }
@@ -91,12 +96,21 @@ fn parsed<T: FromStr>(lines: &HashMap<&str, &str>, name: &str) -> Result<T, Unpr
 }
 
 fn leaf(text: &str) -> Result<Option<Leaf>, Unproven> {
-    if text == NO_LEAF {
+    if text == NOTHING {
         return Ok(None);
     }
     let mut leaf = [0; 32];
     hex::decode_to_slice(text, &mut leaf).map_err(|_| Unproven)?;
     Ok(Some(Leaf(leaf)))
+}
+
+fn batch(text: &str) -> Result<Option<KeyBatch>, Unproven> {
+    if text == NOTHING {
+        return Ok(None);
+    }
+    let (number, run) = text.split_once('/').ok_or(Unproven)?;
+    let number = number.parse().map_err(|_| Unproven)?;
+    Ok(Some(KeyBatch { number, run: run.parse().map_err(|_| Unproven)? }))
 }
 
 #[cfg(test)]

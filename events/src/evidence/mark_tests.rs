@@ -13,7 +13,7 @@ fn mark() -> Mark {
         position: Position(57),
         leaf: Some(Leaf([0xab; 32])),
         recorded_at: Instant::from_micros(1_700_000_000_000_000),
-        key_batches: 12,
+        keys: Some(KeyBatch { number: 12, run: Uuid::from_u128(3) }),
     }
 }
 
@@ -23,7 +23,7 @@ fn a_mark_is_read_back_as_it_was_written() {
         position: Position::START,
         leaf: None,
         recorded_at: Instant::from_micros(0),
-        key_batches: 0,
+        keys: None,
         ..mark()
     };
     for mark in [mark(), of_nothing] {

@@ -15,7 +15,7 @@ use uuid::Builder;
 use zeroize::Zeroizing;
 
 use super::{
-    DataKey, KeyError, KeyReader,
+    DataKey, KeyError, KeyReader, KeyState,
     cipher::{KEY_LENGTH, fill_random, prepare},
     master::{MasterKey, WRAPPED_LENGTH},
 };
@@ -111,18 +111,17 @@ impl Ahead {
         &self,
         ids: Vec<KeyId>,
         reader: &impl KeyReader,
-    ) -> Result<Vec<Option<DataKey>>, KeyError> {
-        let mut keys = self.in_hand(&ids);
-        if keys.iter().all(Option::is_some) {
-            return Ok(keys);
-        }
-        let missing: Vec<_> =
-            ids.iter().zip(&keys).filter(|(_, key)| key.is_none()).map(|(id, _)| *id).collect();
-        let found = reader.keys(missing).await?;
-        for (key, found) in keys.iter_mut().filter(|key| key.is_none()).zip(found) {
-            *key = found;
-        }
-        Ok(keys)
+    ) -> Result<Vec<KeyState>, KeyError> {
+        let keys = self.in_hand(&ids);
+        let is_missing = |(id, key): (&KeyId, &Option<DataKey>)| key.is_none().then_some(*id);
+        let missing: Vec<_> = ids.iter().zip(&keys).filter_map(is_missing).collect();
+        let found = if missing.is_empty() { Vec::new() } else { reader.keys(missing).await? };
+        let mut found = found.into_iter();
+        let state = |key: Option<DataKey>| match key {
+            Some(key) => KeyState::Here(key),
+            None => found.next().unwrap_or(KeyState::Unknown),
+        };
+        Ok(keys.into_iter().map(state).collect())
     }
 
     fn in_hand(&self, ids: &[KeyId]) -> Vec<Option<DataKey>> {

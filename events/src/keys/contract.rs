@@ -7,17 +7,21 @@ use std::collections::HashSet;
 use aws_lc_rs::aead::{Aad, Nonce};
 use uuid::Uuid;
 
-use super::{DataKey, KeyEraser};
+use super::{DataKey, KeyEraser, KeyState};
 use crate::ids::KeyId;
 
 async fn take(store: &impl KeyEraser) -> KeyId {
     store.take().await.expect("a key is to be had")
 }
 
-async fn key(store: &impl KeyEraser, id: KeyId) -> Option<DataKey> {
+async fn state(store: &impl KeyEraser, id: KeyId) -> KeyState {
     let mut keys = store.keys(vec![id]).await.expect("keys can be read");
     assert_eq!(keys.len(), 1, "one answer for each id");
     keys.remove(0)
+}
+
+async fn key(store: &impl KeyEraser, id: KeyId) -> Option<DataKey> {
+    state(store, id).await.here()
 }
 
 /// Tells keys apart: what each makes of the same bytes.
@@ -44,7 +48,8 @@ pub async fn keys_are_handed_out_once(store: &impl KeyEraser) {
     }
     let ids: Vec<_> = ids.into_iter().collect();
     let keys = store.keys(ids).await.expect("keys can be read");
-    let distinct: HashSet<_> = keys.iter().flatten().map(fingerprint).collect();
+    let distinct: HashSet<_> =
+        keys.into_iter().filter_map(|key| key.here()).map(|key| fingerprint(&key)).collect();
     assert_eq!(distinct.len(), 3_000);
 }
 
@@ -53,7 +58,7 @@ pub async fn answers_come_in_the_order_of_the_ids(store: &impl KeyEraser) {
     let (a, b) = (take(store).await, take(store).await);
     let unknown = KeyId(Uuid::from_u128(404));
     let keys = store.keys(vec![b, unknown, a, b]).await.expect("keys can be read");
-    let seen: Vec<_> = keys.iter().map(|key| key.as_ref().map(fingerprint)).collect();
+    let seen: Vec<_> = keys.into_iter().map(|key| key.here().as_ref().map(fingerprint)).collect();
     let (a, b) = (key(store, a).await, key(store, b).await);
     let (a, b) = (a.as_ref().map(fingerprint), b.as_ref().map(fingerprint));
     assert!(a.is_some() && b.is_some() && a != b);
@@ -66,9 +71,17 @@ pub async fn a_destroyed_key_is_gone(store: &impl KeyEraser) {
     let (kept, gone) = (take(store).await, take(store).await);
     for _ in 0..2 {
         store.destroy(gone).await.expect("keys can be destroyed");
-        assert!(key(store, gone).await.is_none());
+        assert!(matches!(state(store, gone).await, KeyState::Destroyed));
     }
     assert!(key(store, kept).await.is_some());
     let unknown = KeyId(Uuid::from_u128(404));
     store.destroy(unknown).await.expect("a key that is not there needs no destruction");
+    assert!(matches!(state(store, unknown).await, KeyState::Destroyed));
+}
+
+/// A key that the store never had is unknown, and nothing that it sealed is taken for erased.
+pub async fn a_key_that_was_never_there_is_unknown(store: &impl KeyEraser) {
+    let taken = take(store).await;
+    assert!(matches!(state(store, KeyId(Uuid::from_u128(404))).await, KeyState::Unknown));
+    assert!(matches!(state(store, taken).await, KeyState::Here(_)));
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap, mem, sync::Arc};
 use quick_cache::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{DataKey, KeyError, KeyReader, KeyStore, cipher};
+use super::{DataKey, KeyError, KeyReader, KeyState, KeyStore, cipher, unreadable::Unreadable};
 use crate::{
     codec::Payload,
     ids::{EventId, KeyId, LogId},
@@ -15,8 +15,8 @@ use crate::{
 /// How many prepared keys are kept: about 15 MB.
 const CACHED_KEYS: usize = 16_384;
 
-/// The keys one batch needs; `None` for a key that was destroyed.
-type Keys = HashMap<KeyId, Option<DataKey>>;
+/// The keys one batch needs; `None` before it was looked for.
+type Keys = HashMap<KeyId, Option<KeyState>>;
 
 /// Opens personal values. It cannot make keys, nor seal.
 #[derive(Clone)]
@@ -24,37 +24,57 @@ pub struct Unsealer {
     log: LogId,
     reader: Arc<dyn KeyReader>,
     cache: Arc<Cache<KeyId, DataKey>>,
+    unreadable: Arc<Unreadable>,
 }
 
 impl Unsealer {
     /// Opens what was sealed in `log`, with the keys of `reader`.
     #[must_use]
     pub fn new(reader: Arc<dyn KeyReader>, log: LogId) -> Self {
-        Self { log, reader, cache: Arc::new(Cache::new(CACHED_KEYS)) }
+        Self { log, reader, cache: Arc::new(Cache::new(CACHED_KEYS)), unreadable: Arc::default() }
     }
 
-    /// Unseals every personal value of a batch in place: afterwards each is clear, or erased.
+    /// Which keys were asked for that are missing or damaged, though nobody destroyed them.
+    #[must_use]
+    pub fn unreadable(&self) -> &Unreadable {
+        &self.unreadable
+    }
+
+    /// What is known of these keys now; those that are missing or damaged are told of.
+    ///
+    /// # Errors
+    /// When keys are not to be had.
+    pub async fn look(&self, ids: Vec<KeyId>) -> Result<Vec<(KeyId, KeyState)>, KeyError> {
+        let keys = self.fetch(ids.into_iter().map(|id| (id, None)).collect()).await?;
+        Ok(keys.into_iter().filter_map(|(id, state)| Some((id, state?))).collect())
+    }
+
+    /// Unseals every personal value of a batch in place: afterwards each is clear, erased, or, where
+    /// its key is missing or damaged, unreadable.
     ///
     /// The keys of the whole batch are fetched at once; values that are clear already stay.
     ///
+    /// Answers whether every value that was not erased could be read.
+    ///
     /// # Errors
     /// When keys are not to be had, or a value was tampered with. The batch is of no use then.
-    pub async fn unseal<P: PersonalFields>(&self, batch: &mut [P]) -> Result<(), KeyError> {
+    pub async fn unseal<P: PersonalFields>(&self, batch: &mut [P]) -> Result<bool, KeyError> {
         let mut needs = Needs::default();
         for payload in &mut *batch {
             payload.visit_personal(&TOP, &mut needs)?;
         }
-        let mut unseal = Unseal { log: self.log, keys: &self.fetch(needs.keys).await? };
+        let keys = self.fetch(needs.keys).await?;
+        let mut unseal = Unseal { log: self.log, keys: &keys, is_whole: true };
         for payload in batch {
             payload.visit_personal(&TOP, &mut unseal)?;
         }
-        Ok(())
+        Ok(unseal.is_whole)
     }
 
     /// Opens one value; `None` when it is erased.
     ///
     /// # Errors
-    /// When its key is not to be had, or it was tampered with.
+    /// When its key is not to be had, missing or damaged, or it was tampered with.
     pub async fn open<T: DeserializeOwned + Serialize + Clone>(
         &self,
         value: &Personal<T>,
@@ -64,6 +84,7 @@ impl Unsealer {
         let [value] = value;
         match value {
             Personal::Clear(value) => Ok(Some(value)),
+            Personal::Unreadable(key) => Err(KeyError::Unreadable(key)),
             Personal::Sealed(_) | Personal::Erased => Ok(None),
         }
     }
@@ -78,18 +99,19 @@ impl Unsealer {
     async fn fetch(&self, mut keys: Keys) -> Result<Keys, KeyError> {
         let mut missing = Vec::new();
         for (id, key) in &mut keys {
-            *key = self.cache.get(id);
+            *key = self.cache.get(id).map(KeyState::Here);
             if key.is_none() {
                 missing.push(*id);
             }
         }
         if !missing.is_empty() {
             let found = self.reader.keys(missing.clone()).await?;
-            for (id, key) in missing.into_iter().zip(found) {
-                if let Some(key) = key {
+            for (id, state) in missing.into_iter().zip(found) {
+                if let KeyState::Here(key) = &state {
                     self.cache.insert(id, key.clone());
-                    keys.insert(id, Some(key));
                 }
+                self.unreadable.see(id, &state);
+                keys.insert(id, Some(state));
             }
         }
         Ok(keys)
@@ -139,8 +161,9 @@ impl Keyring {
     /// command goes on.
     ///
     /// # Errors
-    /// [`KeyError::NoPlace`] when there is something to seal and `key` is none, or destroyed; else
-    /// when keys are not to be had or a copied value was tampered with. The payload is of no use
+    /// [`KeyError::NoPlace`] when there is something to seal and `key` is none, or destroyed;
+    /// [`KeyError::Unreadable`] when a key that is needed is missing or damaged; else when keys are
+    /// not to be had or a copied value was tampered with. The payload is of no use
     /// then.
     pub async fn seal(
         &self,
@@ -155,7 +178,10 @@ impl Keyring {
         }
         needs.keys.extend(key.map(|id| (id, None)));
         let keys = self.unsealer.fetch(needs.keys).await?;
-        let under = key.and_then(|id| Some((id, keys.get(&id)?.clone()?)));
+        let under = match key {
+            Some(id) => found(&keys, id)?.map(|key| (id, key)),
+            None => None,
+        };
         let mut seal =
             Seal { log: self.unsealer.log, event, keys: &keys, under, nonce: self.nonce };
         payload.visit_personal(&TOP, &mut seal)
@@ -163,6 +189,15 @@ impl Keyring {
 }
 
 const TOP: Cow<'static, str> = Cow::Borrowed("");
+
+/// The key of that id; none where it was destroyed.
+fn found(keys: &Keys, id: KeyId) -> Result<Option<DataKey>, KeyError> {
+    match keys.get(&id).and_then(Option::as_ref) {
+        Some(KeyState::Here(key)) => Ok(Some(key.clone())),
+        Some(KeyState::Destroyed) => Ok(None),
+        Some(KeyState::Unknown | KeyState::Damaged) | None => Err(KeyError::Unreadable(id)),
+    }
+}
 
 /// Collects the keys that a batch needs.
 #[derive(Default)]
@@ -195,6 +230,8 @@ impl PersonalVisitor for Needs {
 struct Unseal<'a> {
     log: LogId,
     keys: &'a Keys,
+    /// Whether nothing was unreadable so far.
+    is_whole: bool,
 }
 
 impl PersonalVisitor for Unseal<'_> {
@@ -206,14 +243,19 @@ impl PersonalVisitor for Unseal<'_> {
         value: &mut Personal<T>,
     ) -> Result<(), KeyError> {
         let Personal::Sealed(sealed) = value else { return Ok(()) };
-        let key = self.keys.get(&sealed.key).and_then(Option::as_ref);
-        *value = match key {
-            Some(key) if !sealed.is_tombstone() => {
+        let state = self.keys.get(&sealed.key).and_then(Option::as_ref);
+        *value = match state {
+            _ if sealed.is_tombstone() => Personal::Erased,
+            Some(KeyState::Here(key)) => {
                 let bytes = cipher::open(key, self.log, sealed)?;
                 // It opened, so it was sealed here; a type that cannot read it is another field's.
                 Personal::Clear(serde_json::from_slice(bytes).map_err(|_| KeyError::Forged)?)
             }
-            _ => Personal::Erased,
+            Some(KeyState::Destroyed) => Personal::Erased,
+            Some(KeyState::Unknown | KeyState::Damaged) | None => {
+                self.is_whole = false;
+                Personal::Unreadable(sealed.key)
+            }
         };
         Ok(())
     }
@@ -236,7 +278,7 @@ impl PersonalVisitor for SealNeeds {
     ) -> Result<(), KeyError> {
         match value {
             Personal::Clear(_) => self.clear = true,
-            Personal::Erased => return Err(KeyError::NoPlace),
+            Personal::Erased | Personal::Unreadable(_) => return Err(KeyError::NoPlace),
             Personal::Sealed(sealed) => {
                 let origin = sealed.origin.as_ref().ok_or(KeyError::NoPlace)?;
                 if origin.event != self.event {
@@ -264,16 +306,12 @@ impl Seal<'_> {
     }
 
     fn copy(&self, origin: Origin, sealed: &mut Sealed) -> Result<Sealed, KeyError> {
-        let key = self.keys.get(&sealed.key).and_then(Option::as_ref);
-        match key {
-            Some(key) if !sealed.is_tombstone() => {
-                let length = cipher::open(key, self.log, sealed)?.len();
-                let mut bytes = mem::take(&mut sealed.ciphertext);
-                bytes.truncate(length);
-                self.seal(origin, bytes)
-            }
-            _ => Ok(Sealed::tombstone(sealed.key, origin)),
-        }
+        let key = if sealed.is_tombstone() { None } else { found(self.keys, sealed.key)? };
+        let Some(key) = key else { return Ok(Sealed::tombstone(sealed.key, origin)) };
+        let length = cipher::open(&key, self.log, sealed)?.len();
+        let mut bytes = mem::take(&mut sealed.ciphertext);
+        bytes.truncate(length);
+        self.seal(origin, bytes)
     }
 }
 
@@ -298,7 +336,7 @@ impl PersonalVisitor for Seal<'_> {
                 }
                 self.copy(here, sealed)?
             }
-            Personal::Erased => return Err(KeyError::NoPlace),
+            Personal::Erased | Personal::Unreadable(_) => return Err(KeyError::NoPlace),
         };
         *value = Personal::Sealed(sealed);
         Ok(())

@@ -65,7 +65,7 @@ fn new_name(payload: &mut Payload) -> &mut Personal<Line<50>> {
 fn sealed<T>(value: &mut Personal<T>) -> &mut Sealed {
     match value {
         Personal::Sealed(sealed) => sealed,
-        Personal::Clear(_) | Personal::Erased => panic!("not sealed"),
+        Personal::Clear(_) | Personal::Erased | Personal::Unreadable(_) => panic!("not sealed"),
     }
 }
 
@@ -223,18 +223,62 @@ async fn an_absent_key_is_not_remembered() {
     let empty = Arc::new(MemoryKeys::new());
     let unsealer = Unsealer::new(empty.clone(), LOG);
     let last_name = contact(&mut world.payload).last_name.clone();
-    assert_eq!(unsealer.open(&last_name).await.unwrap(), None);
+    let refused = unsealer.open(&last_name).await;
+    assert!(matches!(refused, Err(KeyError::Unreadable(key)) if key == world.key));
+    assert_eq!(
+        (unsealer.unreadable().count(), unsealer.unreadable().first(9)),
+        (1, vec![world.key])
+    );
     empty.insert(world.key, &[7; 32]).unwrap();
     assert!(matches!(unsealer.open(&last_name).await, Err(KeyError::Forged)));
+    assert_eq!(unsealer.unreadable().count(), 0, "a key that is back is told of no more");
+}
+
+#[tokio::test]
+async fn a_key_that_was_lost_erases_nothing() {
+    let mut world = world().await;
+    world.keys.lose(world.key);
+    let mut read = unsealed(&world, world.payload.clone()).await.unwrap();
+    assert_eq!(contact(&mut read).last_name, Personal::Unreadable(world.key));
+    assert_eq!(contact(&mut read).last_name.clear(), None);
+    assert_eq!(read.reason, Some(Personal::Unreadable(world.key)));
+    assert!(read.encode().is_err(), "what cannot be read is not written");
+
+    // Neither is it copied as if it were erased, nor is anything sealed with it.
+    let key = world.ring.take().await.unwrap();
+    let ring = Keyring::new(world.keys.clone(), LOG);
+    let mut copy = renamed(contact(&mut world.payload).last_name.clone());
+    let refused = ring.seal(&mut copy, SECOND, Some(key)).await;
+    assert!(matches!(refused, Err(KeyError::Unreadable(lost)) if lost == world.key));
+    let refused = ring.seal(&mut renamed(line(CANARY)), SECOND, Some(world.key)).await;
+    assert!(matches!(refused, Err(KeyError::Unreadable(lost)) if lost == world.key));
+}
+
+#[tokio::test]
+async fn one_lost_key_stops_nothing_but_what_needs_it() {
+    let world = world().await;
+    let key = world.ring.take().await.unwrap();
+    let mut other = created(key);
+    world.ring.seal(&mut other, SECOND, Some(key)).await.unwrap();
+    world.keys.lose(world.key);
+    let mut batch = [world.payload.clone(), other];
+    Unsealer::new(world.keys.clone(), LOG).unseal(&mut batch).await.unwrap();
+    assert_eq!(contact(&mut batch[0]).last_name, Personal::Unreadable(world.key));
+    assert_eq!(contact(&mut batch[1]).last_name, line(CANARY));
 }
 
 #[tokio::test]
 async fn nothing_is_sealed_without_a_key() {
     let world = world().await;
-    for key in [None, Some(KeyId(Uuid::from_u128(404)))] {
+    let destroyed = world.ring.take().await.unwrap();
+    world.keys.destroy(destroyed).await.unwrap();
+    for key in [None, Some(destroyed)] {
         let refused = world.ring.seal(&mut created(world.key), FIRST, key).await;
         assert!(matches!(refused, Err(KeyError::NoPlace)));
     }
+    let unknown = KeyId(Uuid::from_u128(404));
+    let refused = world.ring.seal(&mut created(world.key), FIRST, Some(unknown)).await;
+    assert!(matches!(refused, Err(KeyError::Unreadable(key)) if key == unknown));
     let mut nothing = Payload::from(crate::CrmEvent::from(ContactEvent::Deactivated(
         crate::customers::Deactivated {},
     )));
@@ -300,7 +344,7 @@ async fn cleared_and_kept_fields_need_no_key() {
 struct Counting(Arc<MemoryKeys>, AtomicUsize);
 
 impl KeyReader for Counting {
-    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
+    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<KeyState>, KeyError>> {
         self.1.fetch_add(1, Ordering::Relaxed);
         self.0.keys(ids)
     }

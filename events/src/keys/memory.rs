@@ -1,12 +1,12 @@
 //! Keys that live as long as the process: for tests and for logs that do so too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Builder;
 
 use super::{
-    DataKey, KeyEraser, KeyError, KeyReader, KeyStore,
+    DataKey, KeyEraser, KeyError, KeyReader, KeyState, KeyStore,
     cipher::{KEY_LENGTH, fill_random, prepare},
 };
 use crate::{ids::KeyId, store::Answer};
@@ -15,6 +15,7 @@ use crate::{ids::KeyId, store::Answer};
 #[derive(Default)]
 pub struct MemoryKeys {
     keys: Mutex<HashMap<KeyId, DataKey>>,
+    destroyed: Mutex<HashSet<KeyId>>,
 }
 
 impl MemoryKeys {
@@ -42,6 +43,15 @@ impl MemoryKeys {
         Ok(id)
     }
 
+    /// Loses a key, as a store does that was set back to an earlier time.
+    pub fn lose(&self, id: KeyId) {
+        self.lock().remove(&id);
+    }
+
+    fn destroyed(&self) -> MutexGuard<'_, HashSet<KeyId>> {
+        self.destroyed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, DataKey>> {
         // The map is whole after every single call on it, also where a thread died between two.
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
@@ -49,9 +59,14 @@ impl MemoryKeys {
 }
 
 impl KeyReader for MemoryKeys {
-    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
-        let keys = self.lock();
-        let found = ids.iter().map(|id| keys.get(id).cloned()).collect();
+    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<KeyState>, KeyError>> {
+        let (keys, destroyed) = (self.lock(), self.destroyed());
+        let state = |id: &KeyId| match keys.get(id) {
+            Some(key) => KeyState::Here(key.clone()),
+            None if destroyed.contains(id) => KeyState::Destroyed,
+            None => KeyState::Unknown,
+        };
+        let found = ids.iter().map(state).collect();
         Box::pin(std::future::ready(Ok(found)))
     }
 }
@@ -65,6 +80,7 @@ impl KeyStore for MemoryKeys {
 impl KeyEraser for MemoryKeys {
     fn destroy(&self, id: KeyId) -> Answer<'_, Result<(), KeyError>> {
         self.lock().remove(&id);
+        self.destroyed().insert(id);
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -17,4 +17,5 @@ laws! {
     keys_are_handed_out_once
     answers_come_in_the_order_of_the_ids
     a_destroyed_key_is_gone
+    a_key_that_was_never_there_is_unknown
 }

@@ -67,6 +67,12 @@ pub(super) fn entry(fact: &Fact<'_>, number: Option<&str>) -> Entry {
     let reason = fact.payload.reason.as_ref();
     let mut erased = Erased::default();
     let reason = erased.open("reason", reason);
+    let entry = if fact.unreadable.is_empty() {
+        entry
+    } else {
+        // What it would say has a key that is missing or damaged: it is not said that there is nothing.
+        entry.with("unreadable", json!(true))
+    };
     entry
         .with("reason", reason.as_ref().map(Prose::as_str))
         .with("on_behalf_of", fact.recorded.event.cause.on_behalf_of.map(|user| json!(user)))

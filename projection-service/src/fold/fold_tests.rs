@@ -20,7 +20,7 @@ async fn decoded(count: usize) -> Vec<Decoded> {
     let events = log.store.read(Position::START, count).await.unwrap();
     let decode = |recorded: Arc<events::Recorded>| {
         let payload = Payload::decode(&recorded.event).unwrap();
-        Decoded { recorded, payload }
+        Decoded { recorded, payload, unreadable: Vec::new() }
     };
     events.into_iter().map(decode).collect()
 }

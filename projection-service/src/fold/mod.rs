@@ -13,6 +13,7 @@ use std::{
 use events::{
     CrmEvent, Payload, Position, Recorded,
     access::OrganizationEvent,
+    ids::KeyId,
     personal::{PersonalFields, PersonalVisitor},
     values::Zone,
 };
@@ -41,6 +42,8 @@ pub struct Decoded {
     pub recorded: Arc<Recorded>,
     /// The payload, its personal values opened.
     pub payload: Payload,
+    /// The keys of those that cannot be read now; nearly always none.
+    pub unreadable: Vec<KeyId>,
 }
 
 impl PersonalFields for Decoded {
@@ -237,7 +240,8 @@ impl Folder {
 
     /// What all projectors say of an event, each against the same rows.
     fn ask(&self, event: &Decoded, view: &View<'_>) -> Outcome {
-        let fact = Fact { recorded: &event.recorded, payload: &event.payload, zone: &self.zone };
+        let Decoded { recorded, payload, unreadable } = event;
+        let fact = Fact { recorded, payload, zone: &self.zone, unreadable };
         let mut all = Changes::new();
         let mut missing = RowNames::new();
         for projector in self.models.projectors() {

@@ -6,7 +6,7 @@ use events::{
     DecodeError, Payload, Position, Recorded,
     bus::{Bus, Follower},
     ids::LogId,
-    keys::{KeyError, Unsealer},
+    keys::{KeyError, Unsealer, unreadable_keys},
     store::{EventFeed, StoreError},
 };
 use tokio::{
@@ -151,12 +151,18 @@ impl Reader {
     }
 }
 
-/// Opens the personal values of a page. An event whose values do not open ends it.
+/// Opens the personal values of a page. An event whose values do not open ends it; one whose key is
+/// missing or damaged does not: what cannot be read is a value, not the event.
 async fn unseal(unsealer: &Unsealer, page: &mut Page) -> Result<(), Trouble> {
     let mut from = 0;
     for chunk in page.events.chunks_mut(UNSEAL_CHUNK) {
         match unsealer.unseal(chunk).await {
-            Ok(()) => from += chunk.len(),
+            Ok(is_whole) => {
+                from += chunk.len();
+                if !is_whole {
+                    note_unreadable(chunk);
+                }
+            }
             Err(error @ (KeyError::Unavailable(_) | KeyError::Full)) => return Err(error.into()),
             Err(_) => return unseal_singly(unsealer, page, from).await,
         }
@@ -167,10 +173,21 @@ async fn unseal(unsealer: &Unsealer, page: &mut Page) -> Result<(), Trouble> {
     Ok(())
 }
 
+fn note_unreadable(events: &mut [Decoded]) {
+    for event in events {
+        event.unreadable = unreadable_keys(&mut event.payload);
+    }
+}
+
 async fn unseal_singly(unsealer: &Unsealer, page: &mut Page, from: usize) -> Result<(), Trouble> {
     for index in from..page.events.len() {
         let error = match unsealer.unseal(&mut page.events[index..=index]).await {
-            Ok(()) => continue,
+            Ok(is_whole) => {
+                if !is_whole {
+                    note_unreadable(&mut page.events[index..=index]);
+                }
+                continue;
+            }
             Err(error @ (KeyError::Unavailable(_) | KeyError::Full)) => return Err(error.into()),
             Err(error) => error,
         };
@@ -195,7 +212,9 @@ fn decode_all(events: Vec<Arc<Recorded>>) -> Page {
     let mut page = Page { events: Vec::with_capacity(events.len()), ..Page::default() };
     for recorded in events {
         match Payload::decode(&recorded.event) {
-            Ok(payload) => page.events.push(Decoded { recorded, payload }),
+            Ok(payload) => {
+                page.events.push(Decoded { recorded, payload, unreadable: Vec::new() });
+            }
             Err(error) => {
                 page.stop = Some(undecodable(recorded.position, &error));
                 break;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{Position, postgres::PostgresError, store::EventFeed};
+use events::{Position, ids::KeyId, postgres::PostgresError, store::EventFeed};
 use tokio::{
     sync::{Mutex, mpsc, watch},
     task::JoinHandle,
@@ -15,6 +15,7 @@ use crate::{
     models::ReadModels,
     read_store::{Checkpoint, ReadStore, ReadStoreError},
     read_view::ReadView,
+    unreadable::UNREADABLE_KEYS,
 };
 
 pub use crate::generation::{Place, Pool};
@@ -23,6 +24,8 @@ mod telling;
 
 use telling::{forward, publish};
 
+/// How many lost keys are asked for at a start.
+const LOST_KEYS: usize = 10_000;
 /// From how many waiting events on a new generation is filled before it gets its indexes.
 const MANY: u64 = 20_000;
 
@@ -254,11 +257,17 @@ async fn open_live(
             tracing::info!(generation = number, "the read models have a new shape");
         } else {
             match register.store(number, tables).await {
-                Ok(store) if fits(&*settings.log.feed, &store.checkpoint().await?).await? => {
-                    return Ok((number, store));
-                }
                 Ok(store) => {
-                    tracing::warn!(generation = number, "the rows are not of this log");
+                    let is_ours = fits(&*settings.log.feed, &store.checkpoint().await?).await?;
+                    if is_ours && !keys_are_back(settings, &*store).await? {
+                        return Ok((number, store));
+                    }
+                    let why = if is_ours {
+                        "keys are back that were missing"
+                    } else {
+                        "the rows are not of this log"
+                    };
+                    tracing::warn!(generation = number, "the read models are made again: {why}");
                     store.close().await;
                 }
                 Err(error @ ReadStoreError::Damaged(_)) => {
@@ -312,6 +321,30 @@ async fn fits(
     let before = Position(checkpoint.position.0.saturating_sub(1));
     let event = feed.read(before, 1).await?.pop();
     Ok(event.is_some_and(|event| event.position == checkpoint.position && event.leaf == leaf))
+}
+
+/// Whether a key can be read by now, or was destroyed, that was missing or damaged when the rows were
+/// made: what they lack can be had again.
+async fn keys_are_back(settings: &Settings, store: &dyn ReadStore) -> Result<bool, OpenError> {
+    let tables = settings.models.tables();
+    if !tables.iter().any(|table| table.name == UNREADABLE_KEYS.name) {
+        return Ok(false);
+    }
+    let mut snapshot = store.snapshot().await?;
+    let at = snapshot.position();
+    let rows = snapshot.page(&UNREADABLE_KEYS, at, None, LOST_KEYS).await?;
+    drop(snapshot);
+    let ids: Vec<_> = rows.iter().filter_map(|row| row.first()?.id()).map(KeyId).collect();
+    if ids.is_empty() {
+        return Ok(false);
+    }
+    match settings.log.unsealer.look(ids).await {
+        Ok(states) => Ok(states.iter().any(|(_, state)| !state.is_unreadable())),
+        Err(error) => {
+            tracing::warn!(%error, "it cannot be asked whether lost keys are back");
+            Ok(false)
+        }
+    }
 }
 
 /// Starts a generation's loop and makes its connections for reading.

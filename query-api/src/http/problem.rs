@@ -61,6 +61,15 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "record.not_found", detail)
     }
 
+    /// Something of a record cannot be read now, though nobody erased it.
+    pub(crate) fn unreadable(record: impl std::fmt::Display) -> Self {
+        let detail = format!(
+            "{record} has personal values whose key is missing or damaged; the operator has to put \
+             the key store back"
+        );
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "key.unreadable", detail)
+    }
+
     pub(crate) fn behind() -> Self {
         let detail = "the read models have not come as far as was asked for in time";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "query.behind", detail)
@@ -101,6 +110,7 @@ impl From<KeyError> for Problem {
             cause @ (KeyError::Unavailable(_) | KeyError::Full | KeyError::Refused(_)) => {
                 Self::unavailable(cause)
             }
+            KeyError::Unreadable(key) => Self::unreadable(format!("what key {} sealed", key.0)),
             cause @ (KeyError::Damaged | KeyError::Forged | KeyError::NoPlace) => {
                 Self::damaged(cause)
             }

@@ -79,6 +79,7 @@ pub(super) const ROWS: &[(&str, &str)] = &[
     ("POST /commands/IssueToken", "111111 33355"),
     ("POST /commands/RevokeToken", "111111 33355"),
     ("POST /commands/AcceptToken", "111111 55555"),
+    ("POST /commands/ConfirmClock", "111111 33355"),
     // Lists of commands: who may send some.
     ("POST /commands", "111111 35355"),
     // Commands on records.

@@ -99,6 +99,15 @@ impl NatsBus {
         Ok(Self { link, supervisor })
     }
 
+    /// Takes every message out of the stream: they are of a history that was given up. What is
+    /// published next follows on nothing.
+    ///
+    /// # Errors
+    /// When the server does not do it.
+    pub async fn empty(&self) -> Result<(), BusError> {
+        publish::empty(&self.link).await
+    }
+
     /// How it is doing, now and later.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<BusStatus> {

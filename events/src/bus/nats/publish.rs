@@ -55,6 +55,20 @@ pub(super) async fn last(link: &Link) -> Result<Option<Last>, BusError> {
     Ok(last)
 }
 
+/// Takes every message out of the stream, if there is one.
+pub(super) async fn empty(link: &Link) -> Result<(), BusError> {
+    let mut sequence = link.sequence.lock().await;
+    *sequence = None;
+    let context = link.reachable()?;
+    if link.api(context).find(&link.config).await?.is_none() {
+        return Ok(());
+    }
+    let stream = context.get_stream_no_info(&link.config.name).await.map_err(failed)?;
+    let purged = stream.purge().await.map_err(failed)?;
+    tracing::warn!(messages = purged.purged, "the stream of the bus was emptied");
+    Ok(())
+}
+
 /// The message of that sequence, where it is one of ours.
 async fn at(link: &Link, stream: &Stream<()>, number: u64) -> Result<Option<Last>, BusError> {
     let raw = match stream.get_raw_message(number).await {

@@ -59,6 +59,14 @@ impl PostgresKeyImport {
         self.0.0.replace(after, keys, to_the_end).await
     }
 
+    /// Leaves the tombstones of keys that were destroyed elsewhere, durably.
+    ///
+    /// # Errors
+    /// When the database is not to be had: then nothing is changed.
+    pub async fn bury(&self, keys: Vec<KeyId>) -> Result<(), KeyError> {
+        self.0.0.bury(keys).await
+    }
+
     /// What is there, for reading.
     #[must_use]
     pub const fn reader(&self) -> &PostgresKeyReader {

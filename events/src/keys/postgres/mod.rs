@@ -1,6 +1,7 @@
 //! Keys in a PostgreSQL database that several processes share, each wrapped under a master key that
 //! the database never sees.
 
+mod beside;
 mod import;
 mod table;
 
@@ -10,8 +11,9 @@ use tokio::sync::Mutex;
 
 pub use self::import::PostgresKeyImport;
 use self::table::{KeyTable, Wanted};
-use super::{BareKey, DataKey, KeyEraser, KeyError, KeyReader, KeyStore, ahead::Ahead};
+use super::{BareKey, KeyBatch, KeyEraser, KeyError, KeyReader, KeyState, KeyStore, ahead::Ahead};
 use crate::{
+    envelope::Position,
     ids::{KeyId, LogId},
     postgres::Server,
     store::Answer,
@@ -42,6 +44,18 @@ impl PostgresKeyReader {
         self.0.export(after, limit).await
     }
 
+    /// At most `limit` ids of destroyed keys that follow `after`, in order.
+    ///
+    /// # Errors
+    /// When the database is not to be had.
+    pub async fn destroyed(
+        &self,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<KeyId>, KeyError> {
+        self.0.destroyed(after, limit).await
+    }
+
     /// Disconnects once what is under way is done.
     pub async fn close(&self) {
         self.0.close().await;
@@ -49,12 +63,16 @@ impl PostgresKeyReader {
 }
 
 impl KeyReader for PostgresKeyReader {
-    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
+    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<KeyState>, KeyError>> {
         Box::pin(self.0.read(ids))
     }
 
-    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
-        Box::pin(self.0.batches())
+    fn newest_batch(&self) -> Answer<'_, Result<Option<KeyBatch>, KeyError>> {
+        Box::pin(self.0.newest_batch())
+    }
+
+    fn has_batch(&self, batch: KeyBatch) -> Answer<'_, Result<bool, KeyError>> {
+        Box::pin(self.0.has_batch(batch))
     }
 }
 
@@ -93,6 +111,29 @@ impl PostgresKeys {
         Ok(keys)
     }
 
+    /// The text of the mark of the log, where one is kept beside the keys.
+    ///
+    /// # Errors
+    /// When the database is not to be had.
+    pub async fn mark(&self) -> Result<Option<String>, KeyError> {
+        self.reader.0.mark().await
+    }
+
+    /// Keeps the mark of the log beside the keys, unless another process has kept a later one; or
+    /// `anyway`, when an older log was accepted.
+    ///
+    /// # Errors
+    /// When the database is not to be had.
+    pub async fn put_mark(
+        &self,
+        epoch: u32,
+        position: Position,
+        text: String,
+        anyway: bool,
+    ) -> Result<(), KeyError> {
+        self.reader.0.put_mark(epoch, position, text, anyway).await
+    }
+
     /// Disconnects once what is under way is done.
     pub async fn close(&self) {
         self.reader.close().await;
@@ -123,12 +164,16 @@ async fn refill(table: &KeyTable, ahead: &Ahead, making: &Mutex<()>) -> Result<(
 }
 
 impl KeyReader for PostgresKeys {
-    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
+    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<KeyState>, KeyError>> {
         Box::pin(self.ahead.or_read(ids, &self.reader))
     }
 
-    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
-        self.reader.batches()
+    fn newest_batch(&self) -> Answer<'_, Result<Option<KeyBatch>, KeyError>> {
+        self.reader.newest_batch()
+    }
+
+    fn has_batch(&self, batch: KeyBatch) -> Answer<'_, Result<bool, KeyError>> {
+        self.reader.has_batch(batch)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
-use sqlx::{PgConnection, Row as _};
+use sqlx::{Executor as _, PgConnection, Row as _};
 use uuid::{Builder, Uuid};
 
 use crate::{
     ids::{KeyId, LogId},
     keys::{
-        BareKey, DataKey, KeyError,
+        BareKey, DataKey, KeyError, KeyState,
         ahead::{BATCH, make},
         cipher::fill_random,
         master::MasterKey,
@@ -27,8 +27,14 @@ const OWNED: Owned = Owned {
     tables: include_str!("tables.sql"),
 };
 
+/// The tombstones of destroyed keys, and the mark of the log. An earlier build, which destroyed no key
+/// and kept no mark, has no such tables; it leaves them alone.
+const ADDED: &str = "create table if not exists destroyed (key_id uuid primary key); \
+    create table if not exists mark (only_row boolean primary key default true check (only_row), \
+    epoch bigint not null, position bigint not null, text text not null)";
+
 /// A key is handed out only once it is on the disk, whatever the database takes for granted.
-const BEGIN: &str = "begin; set local synchronous_commit = on";
+pub(super) const BEGIN: &str = "begin; set local synchronous_commit = on";
 
 /// The master key all keys are wrapped under, until there is a second one.
 const MASTER: i32 = 1;
@@ -56,8 +62,8 @@ pub(super) struct Wanted {
 /// The tables of the keys, and what opens them. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct KeyTable {
-    database: Database,
-    master: Arc<MasterKey>,
+    pub(super) database: Database,
+    pub(super) master: Arc<MasterKey>,
     run: Uuid,
 }
 
@@ -106,30 +112,49 @@ impl KeyTable {
         Ok(Self { database: database.clone(), master, run })
     }
 
-    /// The keys of these ids, by one question.
-    pub(super) async fn read(&self, ids: Vec<KeyId>) -> Result<Vec<Option<DataKey>>, KeyError> {
+    /// What is known of the keys of these ids, by one question. Where the server cannot read a page,
+    /// they are asked for one by one: a damaged page says nothing about the others.
+    pub(super) async fn read(&self, ids: Vec<KeyId>) -> Result<Vec<KeyState>, KeyError> {
+        match self.read_together(&ids).await {
+            Err(error) if is_damage(&error) => {}
+            read => return read.map_err(failed),
+        }
+        let mut states = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.read_together(&[id]).await {
+                Ok(mut state) => states.append(&mut state),
+                Err(error) if is_damage(&error) => states.push(KeyState::Damaged),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(states)
+    }
+
+    async fn read_together(&self, ids: &[KeyId]) -> Result<Vec<KeyState>, sqlx::Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let asked: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let sql = "select key_id, wrapped from keys where key_id = any ($1)";
         let query = sqlx::query(sql).bind(asked);
-        let rows = self.database.run(|connection| Box::pin(query.fetch_all(connection))).await;
+        let rows = self.database.run(|connection| Box::pin(query.fetch_all(connection))).await?;
         let mut found = HashMap::with_capacity(ids.len());
-        for row in rows.map_err(failed)? {
-            let id = KeyId(row.try_get(0).map_err(failed)?);
-            let wrapped: &[u8] = row.try_get(1).map_err(failed)?;
-            found.insert(id, self.master.unwrap(wrapped)?);
+        for row in rows {
+            let wrapped: &[u8] = row.try_get(1)?;
+            let state = self.master.unwrap(wrapped).map_or(KeyState::Damaged, KeyState::Here);
+            found.insert(KeyId(row.try_get(0)?), state);
         }
-        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
-    }
-
-    /// The number of the newest batch.
-    pub(super) async fn batches(&self) -> Result<u64, KeyError> {
-        let query = sqlx::query_scalar("select coalesce(max(batch), 0) from batches");
-        let newest = self.database.run(|connection| Box::pin(query.fetch_one(connection))).await;
-        let newest: i64 = newest.map_err(failed)?;
-        u64::try_from(newest).map_err(|_| KeyError::Damaged)
+        let missing: Vec<Uuid> =
+            ids.iter().filter(|id| !found.contains_key(id)).map(|id| id.0).collect();
+        if !missing.is_empty() {
+            let sql = "select key_id from destroyed where key_id = any ($1)";
+            let query = sqlx::query_scalar::<_, Uuid>(sql).bind(missing);
+            let gone =
+                self.database.run(|connection| Box::pin(query.fetch_all(connection))).await?;
+            found.extend(gone.into_iter().map(|id| (KeyId(id), KeyState::Destroyed)));
+        }
+        let state = |id: &KeyId| found.get(id).cloned().unwrap_or(KeyState::Unknown);
+        Ok(ids.iter().map(state).collect())
     }
 
     /// Makes a batch of keys in one durable commit.
@@ -157,8 +182,12 @@ impl KeyTable {
     /// space next overwrites it; its write-ahead log goes as the server recycles it.
     pub(super) async fn destroy(&self, id: KeyId) -> Result<(), KeyError> {
         let deleted = self.database.transaction(BEGIN, move |connection| {
-            let query = sqlx::query("delete from keys where key_id = $1").bind(id.0);
-            Box::pin(query.execute(connection))
+            Box::pin(async move {
+                let sql = "insert into destroyed (key_id) values ($1) on conflict do nothing";
+                sqlx::query(sql).bind(id.0).execute(&mut *connection).await?;
+                let delete = sqlx::query("delete from keys where key_id = $1").bind(id.0);
+                delete.execute(connection).await
+            })
         });
         let deleted = deleted.await.map_err(failed)?;
         if deleted.rows_affected() > 0 {
@@ -198,26 +227,6 @@ impl KeyTable {
             })
         });
         replaced.await.map_err(failed)
-    }
-
-    /// At most `limit` keys whose ids follow `after`, unwrapped.
-    pub(super) async fn export(
-        &self,
-        after: Option<KeyId>,
-        limit: usize,
-    ) -> Result<Vec<BareKey>, KeyError> {
-        let sql = "select key_id, wrapped from keys where $1 is null or key_id > $1 \
-                   order by key_id limit $2";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let query = sqlx::query(sql).bind(after.map(|id| id.0)).bind(limit);
-        let rows = self.database.run(|connection| Box::pin(query.fetch_all(connection))).await;
-        let mut keys = Vec::new();
-        for row in rows.map_err(failed)? {
-            let wrapped: &[u8] = row.try_get(1).map_err(failed)?;
-            let bytes = self.master.unwrap_bytes(wrapped)?;
-            keys.push(BareKey { id: KeyId(row.try_get(0).map_err(failed)?), bytes });
-        }
-        Ok(keys)
     }
 
     /// Disconnects once what is under way is done.
@@ -302,6 +311,7 @@ async fn make_tables(
     };
     let import = wanted.import.map(|import| (IMPORT, import.to_string()));
     OWNED.make(connection, wanted.log, import.as_slice()).await?;
+    connection.execute(ADDED).await?;
     let sql = "insert into master_keys (master, check_value) values ($1, $2)";
     sqlx::query(sql).bind(MASTER).bind(&check_value[..]).execute(connection).await?;
     Ok(Ok(()))
@@ -317,9 +327,16 @@ async fn check(
         return Ok(Err(Checked::Refused(refusal)));
     }
     let sql = "select check_value from master_keys where master = $1";
-    let check_value: Vec<u8> = sqlx::query_scalar(sql).bind(MASTER).fetch_one(connection).await?;
-    let is_ours = master.made(&check_value);
-    Ok(if is_ours { Ok(()) } else { Err(Checked::Failed(KeyError::Damaged)) })
+    let check_value: Vec<u8> =
+        sqlx::query_scalar(sql).bind(MASTER).fetch_one(&mut *connection).await?;
+    if !master.made(&check_value) {
+        return Ok(Err(Checked::Failed(KeyError::Damaged)));
+    }
+    let sql = "select to_regclass('destroyed') is null or to_regclass('mark') is null";
+    if sqlx::query_scalar(sql).fetch_one(&mut *connection).await? {
+        connection.execute(ADDED).await?;
+    }
+    Ok(Ok(()))
 }
 
 /// Keys are copied only into a key store that the same copy began.
@@ -349,10 +366,19 @@ fn cannot_use(error: PostgresError) -> KeyError {
 
 /// No message of the database holds a key: it never sees one that is not wrapped.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
-fn failed(error: sqlx::Error) -> KeyError {
-    match error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => KeyError::Damaged,
-        _ if is_full(&error) => KeyError::Full,
-        _ => KeyError::Unavailable(error.to_string().into()),
+pub(super) fn failed(error: sqlx::Error) -> KeyError {
+    if is_damage(&error) {
+        KeyError::Damaged
+    } else if is_full(&error) {
+        KeyError::Full
+    } else {
+        KeyError::Unavailable(error.to_string().into())
     }
+}
+
+/// Whether what is stored is not what was stored: `data_corrupted` and `index_corrupted`.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("XX001" | "XX002"))
+        || matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
 }

@@ -16,7 +16,7 @@ use super::KeyFiles;
 use crate::{
     ids::{KeyId, LogId},
     keys::{
-        BareKey, DataKey, KeyError,
+        BareKey, DataKey, KeyBatch, KeyError, KeyState,
         ahead::make,
         cipher::fill_random,
         master::{MasterKey, create_private, sync_folder_of},
@@ -46,6 +46,12 @@ const SCHEMA: &str = "
         master integer not null references master_keys,
         wrapped blob not null
     ) strict, without rowid;
+";
+
+/// The tombstones of destroyed keys. An earlier build, which destroyed none, has no such table; it
+/// leaves it alone.
+const DESTROYED: &str = "
+    create table if not exists destroyed (key_id blob primary key) strict, without rowid;
 ";
 
 /// The master key all keys are wrapped under, until there is a second one.
@@ -78,31 +84,78 @@ impl KeyFile {
         let transaction =
             db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         check_or_create(&transaction, files, &master)?;
+        transaction.execute_batch(DESTROYED).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         let mut run = [0; 16];
         fill_random(&mut run)?;
         Ok(Self { db, master, run: Builder::from_random_bytes(run).into_uuid() })
     }
 
-    pub(super) fn read(&self, ids: &[KeyId]) -> Result<Vec<Option<DataKey>>, KeyError> {
-        let mut statement =
-            self.db.prepare("select wrapped from keys where key_id = $1").map_err(failed)?;
-        let mut keys = Vec::with_capacity(ids.len());
-        for id in ids {
-            let wrapped: Option<Vec<u8>> = statement
-                .query_row([id.0.as_bytes()], |row| row.get(0))
-                .optional()
-                .map_err(failed)?;
-            keys.push(wrapped.map(|wrapped| self.master.unwrap(&wrapped)).transpose()?);
-        }
-        Ok(keys)
+    pub(super) fn read(&self, ids: &[KeyId]) -> Result<Vec<KeyState>, KeyError> {
+        ids.iter().map(|id| self.state(*id)).collect()
     }
 
-    /// The number of the newest batch.
-    pub(super) fn batches(&self) -> Result<u64, KeyError> {
-        let sql = "select coalesce(max(batch), 0) from batches";
-        let newest: i64 = self.db.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
-        u64::try_from(newest).map_err(|_| KeyError::Damaged)
+    /// What is known of one key. A damaged row, or page, says nothing about the others.
+    fn state(&self, id: KeyId) -> Result<KeyState, KeyError> {
+        let state = self.wrapped(id).and_then(|wrapped| match wrapped {
+            Some(wrapped) => {
+                Ok(self.master.unwrap(&wrapped).map_or(KeyState::Damaged, KeyState::Here))
+            }
+            None if self.is_destroyed(id)? => Ok(KeyState::Destroyed),
+            None => Ok(KeyState::Unknown),
+        });
+        match state {
+            Err(error) if is_damage(&error) => Ok(KeyState::Damaged),
+            state => state.map_err(failed),
+        }
+    }
+
+    fn wrapped(&self, id: KeyId) -> rusqlite::Result<Option<Vec<u8>>> {
+        let mut select = self.db.prepare_cached("select wrapped from keys where key_id = $1")?;
+        select.query_row([id.0.as_bytes()], |row| row.get(0)).optional()
+    }
+
+    fn is_destroyed(&self, id: KeyId) -> rusqlite::Result<bool> {
+        let mut select = self.db.prepare_cached("select 1 from destroyed where key_id = $1")?;
+        select.exists([id.0.as_bytes()])
+    }
+
+    /// At most `limit` ids of destroyed keys that follow `after`.
+    pub(super) fn destroyed(
+        &self,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<KeyId>, KeyError> {
+        let select = "select key_id from destroyed where key_id > $1 order by key_id limit $2";
+        let mut statement = self.db.prepare(select).map_err(failed)?;
+        let after = after.map_or_else(Vec::new, |id| id.0.as_bytes().to_vec());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![after, limit], |row| row.get::<_, Vec<u8>>(0));
+        let id =
+            |bytes: Vec<u8>| Uuid::from_slice(&bytes).map(KeyId).map_err(|_| KeyError::Damaged);
+        rows.map_err(failed)?.map(|bytes| id(bytes.map_err(failed)?)).collect()
+    }
+
+    /// The newest batch.
+    pub(super) fn newest_batch(&self) -> Result<Option<KeyBatch>, KeyError> {
+        let sql = "select batch, run from batches order by batch desc limit 1";
+        let newest: Option<(i64, Vec<u8>)> = self
+            .db
+            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(failed)?;
+        let Some((number, run)) = newest else { return Ok(None) };
+        let run = Uuid::from_slice(&run).map_err(|_| KeyError::Damaged)?;
+        let number = u64::try_from(number).map_err(|_| KeyError::Damaged)?;
+        Ok(Some(KeyBatch { number, run }))
+    }
+
+    /// Whether that very batch is there.
+    pub(super) fn has_batch(&self, batch: KeyBatch) -> Result<bool, KeyError> {
+        let sql = "select exists (select 1 from batches where batch = $1 and run = $2)";
+        let number = i64::try_from(batch.number).unwrap_or(i64::MAX);
+        let asked = params![number, batch.run.as_bytes()];
+        self.db.query_row(sql, asked, |row| row.get(0)).map_err(failed)
     }
 
     /// At most `limit` keys whose ids follow `after`, unwrapped.
@@ -151,10 +204,17 @@ impl KeyFile {
     }
 
     /// Deletes a key and overwrites what it was written in: the page (`secure_delete`) and the
-    /// write-ahead log, which still held the page as it was before.
-    pub(super) fn destroy(&self, id: KeyId) -> Result<(), KeyError> {
-        let delete = "delete from keys where key_id = $1";
-        self.db.execute(delete, [id.0.as_bytes()]).map_err(failed)?;
+    /// write-ahead log, which still held the page as it was before. Its id stays as a tombstone.
+    pub(super) fn destroy(&mut self, id: KeyId) -> Result<(), KeyError> {
+        let transaction =
+            self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        for sql in [
+            "insert into destroyed (key_id) values ($1) on conflict do nothing",
+            "delete from keys where key_id = $1",
+        ] {
+            transaction.execute(sql, [id.0.as_bytes()]).map_err(failed)?;
+        }
+        transaction.commit().map_err(failed)?;
         let busy: i64 = self
             .db
             .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
@@ -251,9 +311,24 @@ fn refused(path: &Path, why: &str) -> KeyError {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn failed(error: rusqlite::Error) -> KeyError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => KeyError::Damaged,
-        Some(ErrorCode::DiskFull) => KeyError::Full,
-        _ => KeyError::Unavailable(error.to_string().into()),
+    if is_damage(&error) {
+        KeyError::Damaged
+    } else if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+        KeyError::Full
+    } else {
+        KeyError::Unavailable(error.to_string().into())
     }
+}
+
+/// Whether what is stored is not what was stored.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let is_of_file = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    );
+    is_of_file
+        || matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
+        )
 }

@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use self::{file::KeyFile, worker::Worker};
 use super::{
-    BareKey, DataKey, KeyEraser, KeyError, KeyReader, KeyStore,
+    BareKey, KeyBatch, KeyEraser, KeyError, KeyReader, KeyState, KeyStore,
     ahead::{Ahead, BATCH},
 };
 use crate::{
@@ -42,6 +42,19 @@ impl SqliteKeyReader {
         Ok(Self(Worker::start("keys-read", file)?))
     }
 
+    /// At most `limit` ids of destroyed keys that follow `after`, in order: to be carried to another
+    /// key store.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn destroyed(
+        &self,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<KeyId>, KeyError> {
+        self.0.call(move |file| file.destroyed(after, limit)).await
+    }
+
     /// At most `limit` keys whose ids follow `after`, in order: to be carried to another key store.
     ///
     /// # Errors
@@ -56,12 +69,16 @@ impl SqliteKeyReader {
 }
 
 impl KeyReader for SqliteKeyReader {
-    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
+    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<KeyState>, KeyError>> {
         self.0.call(move |file| file.read(&ids))
     }
 
-    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
-        self.0.call(|file| file.batches())
+    fn newest_batch(&self) -> Answer<'_, Result<Option<KeyBatch>, KeyError>> {
+        self.0.call(|file| file.newest_batch())
+    }
+
+    fn has_batch(&self, batch: KeyBatch) -> Answer<'_, Result<bool, KeyError>> {
+        self.0.call(move |file| file.has_batch(batch))
     }
 }
 
@@ -118,12 +135,16 @@ fn refill(ahead: &Ahead, file: &mut KeyFile) -> Result<(), KeyError> {
 }
 
 impl KeyReader for SqliteKeys {
-    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<Option<DataKey>>, KeyError>> {
+    fn keys(&self, ids: Vec<KeyId>) -> Answer<'_, Result<Vec<KeyState>, KeyError>> {
         Box::pin(self.ahead.or_read(ids, &self.reader))
     }
 
-    fn batches(&self) -> Answer<'_, Result<u64, KeyError>> {
-        self.reader.batches()
+    fn newest_batch(&self) -> Answer<'_, Result<Option<KeyBatch>, KeyError>> {
+        self.reader.newest_batch()
+    }
+
+    fn has_batch(&self, batch: KeyBatch) -> Answer<'_, Result<bool, KeyError>> {
+        self.reader.has_batch(batch)
     }
 }
 

@@ -35,7 +35,7 @@ async fn used() -> (TempDir, KeyId) {
 }
 
 async fn has(store: &impl KeyReader, id: KeyId) -> bool {
-    store.keys(vec![id]).await.unwrap()[0].is_some()
+    store.keys(vec![id]).await.unwrap()[0].is_here()
 }
 
 fn refusal(files: &KeyFiles) -> String {
@@ -60,6 +60,7 @@ laws! {
     keys_are_handed_out_once
     answers_come_in_the_order_of_the_ids
     a_destroyed_key_is_gone
+    a_key_that_was_never_there_is_unknown
 }
 
 #[tokio::test]
@@ -84,7 +85,7 @@ async fn what_one_run_did_not_hand_out_no_other_does() {
         assert!(!made.contains(id.0.as_bytes().as_slice()));
     }
     let old = made.iter().map(|id| KeyId(Uuid::from_slice(id).unwrap())).collect();
-    assert!(keys.keys(old).await.unwrap().iter().all(Option::is_some), "nothing was deleted");
+    assert!(keys.keys(old).await.unwrap().iter().all(KeyState::is_here), "nothing was deleted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,7 +106,7 @@ async fn two_processes_never_hand_out_the_same_key() {
     }
     let taken: Vec<_> = takers.join_all().await.concat();
     assert_eq!(taken.iter().collect::<HashSet<_>>().len(), 3_200);
-    assert!(one.keys(taken).await.unwrap().iter().all(Option::is_some));
+    assert!(one.keys(taken).await.unwrap().iter().all(KeyState::is_here));
 }
 
 #[tokio::test]
@@ -140,7 +141,8 @@ async fn a_destroyed_key_is_in_no_file_any_more() {
     let keys = SqliteKeys::open(&existing(folder.path())).unwrap();
     assert!(found(&wrapped));
     keys.destroy(id).await.unwrap();
-    assert!(!found(&wrapped) && !found(id.0.as_bytes()));
+    // Its id stays, as the tombstone that tells it from one that was lost.
+    assert!(!found(&wrapped));
     assert!(!has(&SqliteKeyReader::open(&existing(folder.path())).unwrap(), id).await);
 }
 
@@ -227,6 +229,8 @@ async fn a_damaged_key_is_not_an_erased_one() {
         let update = "update keys set wrapped = $1 where key_id = $2";
         db.execute(update, rusqlite::params![wrapped, id.0.as_bytes()]).unwrap();
         let keys = SqliteKeys::open(&existing(folder.path())).unwrap();
-        assert!(matches!(keys.keys(vec![id]).await, Err(KeyError::Damaged)));
+        let other = keys.take().await.unwrap();
+        let states = keys.keys(vec![id, other]).await.unwrap();
+        assert!(matches!(states[..], [KeyState::Damaged, KeyState::Here(_)]));
     }
 }

@@ -117,6 +117,23 @@ impl LogPeek {
         leaf.map_err(|_| OpenError::Damaged("a leaf has 32 bytes"))
     }
 
+    /// Where the log ended that was accepted last in place of a newer one; none where that never
+    /// happened.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn accepted(&self) -> Result<Option<Position>, OpenError> {
+        let sql = "select payload from events where type = 'organization.older_log_accepted' \
+                   and stream_key = (select stream_key from streams where category = 'organization') \
+                   order by version desc limit 1";
+        let payload: Option<Vec<u8>> = self.0.row(sql, [], |row| row.get(0))?;
+        let read = |payload: Vec<u8>| {
+            let payload: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+            payload.get("data")?.get("position")?.as_u64().map(Position)
+        };
+        Ok(payload.and_then(read))
+    }
+
     /// Whether a mark of its newest position was kept apart from it.
     ///
     /// # Errors
