@@ -162,39 +162,6 @@ impl SqliteStore {
         answered.await.map_err(|_| BackupError::Interrupted)?
     }
 
-    /// Writes into the log that a mark of its newest position is kept apart from it: from then on it
-    /// is a loss when there is none.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub async fn remember_mark(&self) -> Result<(), StoreError> {
-        self.beside(peek::remember_mark).await
-    }
-
-    /// Sets back what process managers remember beyond `head`, after an older log was put in place
-    /// of a newer one: they would pass over what comes at those positions now.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub async fn set_back_checkpoints(&self, head: Position) -> Result<(), StoreError> {
-        self.beside(move |path| peek::set_back_checkpoints(path, head)).await
-    }
-
-    /// Does something rare to the file over a connection of its own.
-    async fn beside(
-        &self,
-        work: impl FnOnce(&Path) -> Result<(), OpenError> + Send + 'static,
-    ) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        let done = tokio::task::spawn_blocking(move || work(&path)).await;
-        let failed =
-            |error: &dyn std::fmt::Display| StoreError::Unavailable(error.to_string().into());
-        done.map_err(|error| failed(&error))?.map_err(|error| match error {
-            OpenError::Database(error) => failed(&error),
-            error => failed(&error),
-        })
-    }
-
     /// Checks a copy of a log that nobody has open, thoroughly: every hash, and what
     /// [`Audit::audit`] checks. Nothing is written. Blocks.
     ///

@@ -7,11 +7,14 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
-use super::schema::{self, OpenError};
+use super::{
+    SqliteStore,
+    schema::{self, OpenError},
+};
 use crate::{
     envelope::{Leaf, Position},
     ids::LogId,
-    store::Head,
+    store::{Head, StoreError},
 };
 
 /// The line of `meta` that says that a mark of the newest position is kept apart from the log.
@@ -144,9 +147,44 @@ impl LogPeek {
     }
 }
 
+impl SqliteStore {
+    /// Writes into the log that a mark of its newest position is kept apart from it: from then on it
+    /// is a loss when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn remember_mark(&self) -> Result<(), StoreError> {
+        self.beside(remember_mark).await
+    }
+
+    /// Sets back what process managers remember beyond `head`, after an older log was put in place
+    /// of a newer one: they would pass over what comes at those positions now.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn set_back_checkpoints(&self, head: Position) -> Result<(), StoreError> {
+        self.beside(move |path| set_back_checkpoints(path, head)).await
+    }
+
+    /// Does something rare to the file over a connection of its own.
+    async fn beside(
+        &self,
+        work: impl FnOnce(&Path) -> Result<(), OpenError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let done = tokio::task::spawn_blocking(move || work(&path)).await;
+        let failed =
+            |error: &dyn std::fmt::Display| StoreError::Unavailable(error.to_string().into());
+        done.map_err(|error| failed(&error))?.map_err(|error| match error {
+            OpenError::Database(error) => failed(&error),
+            error => failed(&error),
+        })
+    }
+}
+
 /// Writes into the log that a mark of its newest position is kept apart from it: from then on it is a
 /// loss when there is none.
-pub(super) fn remember_mark(path: &Path) -> Result<(), OpenError> {
+fn remember_mark(path: &Path) -> Result<(), OpenError> {
     let connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let sql = "insert into meta values ($1, x'01') on conflict do nothing";
     connection.execute(sql, [KEEPS_MARK])?;
@@ -155,7 +193,7 @@ pub(super) fn remember_mark(path: &Path) -> Result<(), OpenError> {
 
 /// Sets back what process managers remember beyond the end of an older log: they would pass over
 /// what comes at those positions now.
-pub(super) fn set_back_checkpoints(path: &Path, head: Position) -> Result<(), OpenError> {
+fn set_back_checkpoints(path: &Path, head: Position) -> Result<(), OpenError> {
     let connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let sql = "update process_checkpoints set position = $1 where position > $1";
     connection.execute(sql, [head.sql()])?;
