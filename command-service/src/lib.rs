@@ -13,6 +13,8 @@ pub mod handle;
 pub mod clock;
 pub mod reactions;
 pub mod caller;
+pub mod limit;
+pub mod attempts;
 pub mod relay;
 pub mod http;
 

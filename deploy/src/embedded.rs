@@ -37,6 +37,7 @@ use crate::{
     guard,
     health::{self, Health},
     mark::{self, Keeper},
+    refusals::{self, KeptRefusals},
     running::{Running, Tasks, listen},
 };
 
@@ -88,6 +89,7 @@ pub async fn start(service: &Service, clocks: Clocks) -> Result<Running, Exit> {
     write_private(&folder.file("annals.addr"), format!("http://{address}").as_bytes())
         .map_err(Exit::failed)?;
     let closing = Box::pin(async move {
+        refusals::close(opened.handler.attempts()).await;
         opened.keeper.write_last().await;
         opened.store.shutdown().await;
         // Whoever finds no address starts the product themselves.
@@ -196,6 +198,7 @@ async fn start_following(
         reading.run(stopped).await;
         Ok(())
     });
+    tasks.keep_counts(handler.attempts());
     let failing = store.clone();
     tasks.watch(async move { Exit::failed(failing.failed().await) });
     Ok(read_side)
@@ -213,7 +216,8 @@ fn routes(
     let feed: Arc<dyn EventFeed> = store.clone();
     let app = App::new(handler.clone(), Arc::new(draw_id));
     let questions =
-        query_api::App::new(read_side.view(), feed.clone(), store.clone(), unsealer.clone(), clock);
+        query_api::App::new(read_side.view(), feed.clone(), store.clone(), unsealer.clone(), clock)
+            .with_refusals(KeptRefusals::in_log(handler.attempts().clone()));
     let keeper = keeper.clone();
     let sources = Arc::new(Sources { log: store.clone(), keys: keys.clone(), folder, keeper });
     let replayed = read_side.clone();

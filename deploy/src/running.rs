@@ -4,10 +4,12 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
 use axum::Router;
+use command_service::attempts::Attempts;
 use events::ids::LogId;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -78,6 +80,15 @@ impl Tasks {
                 exit = failure => Err(exit),
                 _ = stopped.wait_for(|stop| *stop) => Ok(()),
             }
+        });
+    }
+
+    /// Writes the counts of refusals that are kept in one row.
+    pub fn keep_counts(&mut self, kept: &Arc<Attempts>) {
+        let (kept, stopped) = (kept.clone(), self.stopped());
+        self.start(async move {
+            kept.keep_counts(stopped).await;
+            Ok(())
         });
     }
 

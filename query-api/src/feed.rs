@@ -171,7 +171,7 @@ pub(crate) async fn feed(State(app): State<App>, ask: Ask) -> Answered {
             if waited.is_ok() {
                 until = app.feed.feed_head().await?.position;
                 // What came may be the end of the very token that waited for it.
-                app.allow_in(&ask.turn, &ask.headers, ask.access).await?;
+                app.allow_again(&ask).await?;
             }
         }
     }

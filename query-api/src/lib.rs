@@ -34,6 +34,7 @@ pub use http::{
     App,
     document::paths,
     problem::Problem,
+    refusals::{Kept, Refusals, RefusedQuestion},
     routes::{access_of, router},
     turn::{Place, Turn},
 };

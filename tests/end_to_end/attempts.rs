@@ -92,6 +92,100 @@ fn broken_rules(stage: &Stage) -> Vec<Broken> {
     .into()
 }
 
+/// What was kept since, as command and code.
+async fn kept(http: &Http) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let attempts = http.attempts().await;
+    attempts.iter().map(|attempt| (text(&attempt["command"]), text(&attempt["code"]))).collect()
+}
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+    pairs.map(|(command, code)| (command.to_owned(), code.to_owned())).into()
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_as_a_whole_is_kept() {
+    let annals = Annals::start().await;
+    let reader = annals.user("Rita").await;
+    let reader = annals.with_token(Some(&annals.token_for(reader, &["read"]).await.1));
+    let item = json!({ "type": "CreateAccount", "data": { "name": "A" } });
+    let too_long = Value::Array(vec![item.clone(); 1_001]);
+    annals.post("/commands", &[], &too_long).await.problem(413, "list.too_long");
+    annals.post("/commands", &[], &json!([1])).await.problem(422, "list.invalid");
+    reader.post("/commands", &[], &json!([item])).await.problem(403, "access.denied");
+    let expected = ["list.too_long", "list.invalid", "access.denied"];
+    assert_eq!(kept(&annals).await, pairs(expected.map(|code| ("POST /commands", code))));
+    let last = annals.attempts().await.pop().unwrap_or_default();
+    assert_eq!(last["count"], 1);
+    assert!(last["token"].as_str().is_some_and(|token| !token.is_empty()), "{last}");
+}
+
+#[tokio::test]
+async fn unknown_commands_and_those_that_were_not_tried_are_kept() {
+    let annals = Annals::start().await;
+    let id = Uuid::from_u128(0xACC);
+    let made_up = "x".repeat(100);
+    annals.command(&made_up, json!({})).await.problem(404, "command.unknown");
+    annals.command("Drop%0a%e2%80%aeIt", json!({})).await.problem(404, "command.unknown");
+    let change = |name: &str| json!({ "type": name, "data": { "account_id": id, "name": "B" } });
+    let list = json!([
+        { "type": "CreateAccount", "data": { "account_id": id, "name": "A" } },
+        change("CreateAccount"),
+        change("ChangeAccountDetails"),
+        { "type": "Nonsense", "data": {} },
+    ]);
+    let answers = annals.post("/commands", &[], &list).await.ok();
+    assert_eq!(answers[2]["problem"]["code"], "command.not_tried");
+    let mut kept = kept(&annals).await;
+    kept.sort();
+    let mut expected = pairs([
+        (&made_up[..64], "command.unknown"),
+        ("Drop??It", "command.unknown"),
+        ("Nonsense", "command.unknown"),
+        ("CreateAccount", "record.exists"),
+        ("ChangeAccountDetails", "command.not_tried"),
+    ]);
+    expected.sort();
+    assert_eq!(kept, expected);
+    let stream = format!("account-{id}");
+    let attempts = annals.attempts().await;
+    let not_tried = attempts.iter().find(|attempt| attempt["code"] == "command.not_tried");
+    assert_eq!(not_tried.map(|attempt| &attempt["stream"]), Some(&json!(stream)));
+}
+
+#[tokio::test]
+async fn questions_that_a_token_does_not_open_are_kept_by_their_route() {
+    let annals = Annals::start().await;
+    let user = annals.user("Wim").await;
+    let writer = annals.with_token(Some(&annals.token_for(user, &["write"]).await.1));
+    let contoso = annals.account("Contoso").await.id;
+    annals.settled().await;
+    for path in [
+        "/accounts".to_owned(),
+        format!("/accounts/{contoso}"),
+        format!("/accounts/{contoso}/history"),
+        "/events?limit=1".to_owned(),
+        "/attempts".to_owned(),
+        "/processes".to_owned(),
+    ] {
+        writer.get(&path).await.problem(403, "access.denied");
+    }
+    let routes = [
+        "GET /accounts",
+        "GET /accounts/{id}",
+        "GET /accounts/{id}/history",
+        "GET /events",
+        "GET /attempts",
+        "GET /processes",
+    ];
+    assert_eq!(kept(&annals).await, pairs(routes.map(|route| (route, "access.denied"))));
+    for attempt in annals.attempts().await {
+        assert_eq!(attempt["actor"]["id"], json!(user));
+    }
+    annals.with_token(None).get("/accounts").await.problem(401, "auth.required");
+    assert_eq!(annals.attempts().await.len(), routes.len(), "strangers leave none");
+}
+
 // S36
 #[tokio::test]
 async fn every_refusal_is_evidence_and_changes_no_record() {

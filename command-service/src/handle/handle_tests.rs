@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use events::{
     CrmEvent, Instant, Payload, Position,
-    ids::{AccountId, ContactId, QuoteId, UserId, derived},
+    ids::{AccountId, CommandId, ContactId, QuoteId, UserId, derived},
     store::{EventFeed, StreamReader},
     values::Prose,
 };
@@ -218,7 +218,7 @@ async fn two_rivals_on_one_record_both_take_effect_when_neither_named_a_version(
 async fn the_clock_decides_what_today_is_and_numbers_count_from_one_each_year() {
     let world = World::new().await;
     let (quote, _) = world.active_quote().await;
-    let number = |recorded: &events::Recorded| {
+    let number = |recorded: &Recorded| {
         let payload = Payload::decode(&recorded.event).unwrap();
         match payload.event {
             CrmEvent::Quote(events::sales::QuoteEvent::Started(started)) => {

@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use events::{
-    Actor, CrmEvent, Recorded, Version,
-    ids::{Category, CommandId, StreamName},
+    CrmEvent, Recorded, Version,
+    ids::{Category, StreamName},
     keys::Keyring,
-    store::{Append, AppendError, Appended, Attempt, EventLog, Fingerprint, Receipt, StoreError},
+    store::{Append, AppendError, Appended, EventLog, Fingerprint, Receipt, StoreError},
 };
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, MutexGuard};
@@ -26,7 +26,11 @@ use self::{
     load::{Own, decode},
     prepare::{Basis, Prepared},
 };
-use crate::{aggregate::Loaded, clock::ClockGuard};
+use crate::{
+    aggregate::Loaded,
+    attempts::{Attempts, Refused},
+    clock::ClockGuard,
+};
 
 /// A stream that changes under us this often is a modelling mistake, not bad luck.
 const MAX_ATTEMPTS: u32 = 5;
@@ -49,6 +53,7 @@ pub struct Handler {
     pub(crate) clock: Clock,
     /// What guards the clock; none where nobody does.
     guard: Option<Arc<ClockGuard>>,
+    pub(crate) attempts: Arc<Attempts>,
     fingerprint_key: hmac::Key,
     cache: Cache<StreamName, Loaded>,
     /// How the cache follows what other processes append; none where there are no others.
@@ -71,6 +76,7 @@ impl Handler {
     ) -> Self {
         Self {
             fresh: store.is_shared().then(Fresh::default),
+            attempts: Attempts::new(store.clone(), clock.clone()),
             store,
             keys,
             clock,
@@ -297,28 +303,19 @@ impl Handler {
     ) -> Result<(), CommandError> {
         let refused = Refused {
             actor: request.actor,
+            token: request.token(),
             command_id: request.command_id,
-            name: request.name,
+            name: request.name.into(),
             stream: Some(stream),
             code,
         };
-        self.record_refusals(vec![refused]).await
+        Ok(self.attempts.keep(vec![refused]).await?)
     }
 
-    /// Writes commands that were refused to the attempt log.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub(crate) async fn record_refusals(&self, refused: Vec<Refused>) -> Result<(), CommandError> {
-        let at = (self.clock)();
-        let attempt = |Refused { actor, command_id, name, stream, code }| {
-            metrics::counter!("annals_commands_refused_total", "code" => code).increment(1);
-            let (command, code) = (name.into(), code.into());
-            Attempt { at, actor, command_id, command, stream, code, token: None, count: 1 }
-        };
-        let attempts = refused.into_iter().map(attempt).collect();
-        self.store.record_attempts(attempts).await?;
-        Ok(())
+    /// Where refusals are kept.
+    #[must_use]
+    pub const fn attempts(&self) -> &Arc<Attempts> {
+        &self.attempts
     }
 }
 
@@ -333,15 +330,6 @@ enum Judged {
 
 fn done((appended, decided): (Appended, Vec<CrmEvent>)) -> Judged {
     Judged::Done(appended, decided)
-}
-
-/// A command that was refused, by the loop or before it got there.
-pub(crate) struct Refused {
-    pub(crate) actor: Actor,
-    pub(crate) command_id: CommandId,
-    pub(crate) name: &'static str,
-    pub(crate) stream: Option<StreamName>,
-    pub(crate) code: &'static str,
 }
 
 /// Tells the log and the metrics of an accepted command. Ids only: names and bodies stay out.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use events::{
     Actor, ActorKind, Channel, Instant, Position, Version,
-    ids::{CommandId, RecordRef, derived},
+    ids::{CommandId, RecordRef, TokenId, derived},
     keys::KeyError,
     store::StoreError,
     values::Prose,
@@ -50,6 +50,13 @@ pub struct Request {
     /// Whether what is remembered was brought up to date since the request came in; none: it will be
     /// when the command is judged.
     pub freshened: Option<Freshened>,
+}
+
+impl Request {
+    /// The token it came with; none where the product itself asks.
+    pub(crate) fn token(&self) -> Option<TokenId> {
+        self.authority.as_ref().map(|authority| authority.token)
+    }
 }
 
 /// The command took effect.

@@ -12,7 +12,7 @@ use crate::{
     access::{Act, RecordAct},
     aggregate::Decide,
     caller::Caller,
-    handle::{Accepted, CommandError, Refused, Request},
+    handle::{Accepted, CommandError, Request},
     refusal::Refusal,
 };
 
@@ -56,17 +56,7 @@ impl Administrator {
 
     /// The same refusal, and keeps that it was tried.
     pub async fn refused(&self, problem: Problem) -> Problem {
-        let attempt = Refused {
-            actor: self.caller.actor(),
-            command_id: CommandId((self.app.draw_id)()),
-            name: self.act,
-            stream: None,
-            code: problem.code,
-        };
-        match self.app.handler.record_refusals(vec![attempt]).await {
-            Ok(()) => problem,
-            Err(error) => error.into(),
-        }
+        self.app.refuse(&self.caller, self.act, None, problem).await
     }
 
     /// Writes down what became of the act.

@@ -71,14 +71,14 @@ async fn a_command_that_the_token_does_not_open_is_an_attempt() {
 }
 
 #[tokio::test]
-async fn strangers_and_unknown_commands_leave_no_attempt() {
+async fn strangers_leave_no_attempt_and_unknown_commands_do() {
     let world = world(&["write"]).await;
     let stranger = PresentedToken::text(TOKEN, &[8; 32]);
     let path = "/commands/CreateAccount";
     assert_eq!(post(&world, path, &stranger, "{}").await, StatusCode::UNAUTHORIZED);
     let unknown = post(&world, "/commands/Nonsense", &token(), "{}").await;
     assert_eq!(unknown, StatusCode::NOT_FOUND);
-    assert!(world.attempts().await.is_empty());
+    assert_eq!(world.attempts().await, ["command.unknown"]);
 }
 
 #[tokio::test]
@@ -92,7 +92,8 @@ async fn each_malformed_item_of_a_list_is_an_attempt() {
     ]);
     let status = post(&world, "/commands", &token(), &items.to_string()).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(world.attempts().await, ["command.invalid", "access.denied"]);
+    let expected = ["command.invalid", "access.denied", "command.unknown"];
+    assert_eq!(world.attempts().await, expected);
 }
 
 #[tokio::test]

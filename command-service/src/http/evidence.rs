@@ -30,7 +30,7 @@ const fn page_max() -> usize {
     PAGE_MAX
 }
 
-/// One refused command.
+/// One refused command, or another request that the token does not open.
 #[derive(Serialize, JsonSchema)]
 pub struct AttemptBody {
     /// Its place in the attempt log; hand the last one back as `after`.
@@ -41,13 +41,18 @@ pub struct AttemptBody {
     actor: Actor,
     /// The command's id.
     command_id: Uuid,
-    /// The command's name.
+    /// The command's name; for what is no command the method and the pattern of its route.
     command: String,
     /// The stream it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
     /// The rule that refused it.
     code: String,
+    /// The token it came with, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<Uuid>,
+    /// How many this stands for: more than one where a token was refused too often for a row each.
+    count: u64,
 }
 
 /// A page of refused commands, oldest first.
@@ -61,7 +66,7 @@ pub(super) async fn attempts(
     headers: HeaderMap,
     query: Result<Query<AttemptsQuery>, QueryRejection>,
 ) -> Result<Json<Attempts>, Problem> {
-    app.allow(&headers, Scope::Audit).await?;
+    app.allow(&headers, Scope::Audit, "GET /attempts").await?;
     page_of_attempts(&*app.handler.store, query).await
 }
 
@@ -86,6 +91,8 @@ pub async fn page_of_attempts(
         command: recorded.attempt.command.to_string(),
         stream: recorded.attempt.stream.map(|stream| stream.to_string()),
         code: recorded.attempt.code.to_string(),
+        token: recorded.attempt.token.map(|token| token.0),
+        count: recorded.attempt.count,
     });
     Ok(Json(Attempts { items: items.collect() }))
 }
@@ -103,7 +110,7 @@ pub(super) async fn processes(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Json<Processes>, Problem> {
-    app.allow(&headers, Scope::Audit).await?;
+    app.allow(&headers, Scope::Audit, "GET /processes").await?;
     let checkpoint = app.handler.store.checkpoint(crate::reactions::CHECKPOINT).await?;
     let head = app.handler.store.head().await?;
     Ok(Json(Processes { checkpoint: checkpoint.to_string(), head: head.position.to_string() }))

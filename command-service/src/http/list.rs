@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use axum::{
     Json,
+    body::Body,
     extract::{Request as HttpRequest, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use events::{
     Channel, Version,
@@ -24,17 +25,21 @@ use uuid::Uuid;
 use super::{
     App, MAX_LIST, MAX_LIST_BODY, body,
     headers::{CommandHeaders, channel, instant},
+    in_work::InWork,
     one::{may_send, may_write},
     problem::Problem,
     strict_json,
 };
 use crate::{
+    attempts::Refused,
     caller::Caller,
     command::Entry,
     command::{DETAIL_MAX, is_object},
-    handle::Request,
+    handle::{Accepted, Request},
 };
 
+/// What attempts call a list that was refused as a whole.
+const ROUTE: &str = "POST /commands";
 /// How many streams of one list are worked on at a time.
 const TOGETHER: usize = 512;
 
@@ -94,10 +99,24 @@ pub(super) async fn commands(
     request: HttpRequest,
 ) -> Result<Json<Vec<ItemAnswer>>, Problem> {
     let (parts, body) = request.into_parts();
-    let headers = parts.headers;
-    let caller = app.caller(&headers).await?;
-    may_write(&caller)?;
-    let body = body::whole(&headers, body, MAX_LIST_BODY).await?;
+    let caller = app.caller(&parts.headers).await?;
+    let (items, channel) = match read(&caller, &parts.headers, body).await {
+        Ok(read) => read,
+        Err(problem) => return Err(app.refuse(&caller, ROUTE, None, problem).await),
+    };
+    if let Some(in_work) = parts.extensions.get::<InWork>() {
+        in_work.weigh(items.len()).await;
+    }
+    Ok(Json(run_all(&app, items, &caller, channel).await?))
+}
+
+async fn read(
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Vec<Item>, Channel), Problem> {
+    may_write(caller)?;
+    let body = body::whole(headers, body, MAX_LIST_BODY).await?;
     strict_json::check(&body)?;
     let items = items(&body).map_err(|error| {
         let detail: String = error.to_string().chars().take(DETAIL_MAX).collect();
@@ -107,8 +126,7 @@ pub(super) async fn commands(
         let detail = format!("a list has at most {MAX_LIST} commands");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "list.too_long", detail));
     }
-    let channel = channel(&headers)?;
-    Ok(Json(run_all(&app, items, &caller, channel).await?))
+    Ok((items, channel(headers)?))
 }
 
 /// The items of a list. Each is an object: fields without names would be taken by their order.
@@ -137,9 +155,12 @@ async fn run_all(
         let entry = app.entry(&item.name);
         let parsed = match &entry {
             Ok(entry) => parse(app, entry, item, caller, channel).inspect_err(|problem| {
-                refused.push(app.refused(entry, id.map(CommandId), caller, problem));
+                refused.push(app.refused(caller, entry.name, id.map(CommandId), problem));
             }),
-            Err(problem) => Err(problem.clone()),
+            Err(problem) => {
+                refused.push(app.refused(caller, item.name, id.map(CommandId), problem));
+                Err(problem.clone())
+            }
         };
         match parsed {
             Ok(request) => {
@@ -156,11 +177,12 @@ async fn run_all(
         }
     }
     if !refused.is_empty() {
-        app.handler.record_refusals(refused).await?;
+        app.handler.attempts.keep(refused).await?;
     }
-    let groups = order.into_iter().filter_map(|stream| by_stream.remove(&stream));
-    let mut running =
-        stream::iter(groups).map(|requests| run_stream(app, requests)).buffer_unordered(TOGETHER);
+    let groups = order.into_iter().filter_map(|stream| Some((stream, by_stream.remove(&stream)?)));
+    let mut running = stream::iter(groups)
+        .map(|(stream, requests)| run_stream(app, stream, requests))
+        .buffer_unordered(TOGETHER);
     while let Some(done) = running.next().await {
         for (index, answer) in done {
             answers[index] = Some(answer);
@@ -187,31 +209,64 @@ fn parse(
 }
 
 /// The commands on one stream, one after the other.
-async fn run_stream(app: &App, requests: Vec<(usize, Request)>) -> Vec<(usize, ItemAnswer)> {
+async fn run_stream(
+    app: &App,
+    stream: StreamName,
+    requests: Vec<(usize, Request)>,
+) -> Vec<(usize, ItemAnswer)> {
     let mut answers = Vec::with_capacity(requests.len());
-    let mut stopped = false;
-    for (index, request) in requests {
+    let mut requests = requests.into_iter();
+    for (index, request) in requests.by_ref() {
         let id = request.command_id.0;
-        let outcome = if stopped {
-            let detail = "a command before it on the same record was refused";
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "command.not_tried", detail))
-        } else {
-            app.run(request).await
-        };
-        let answer = match outcome {
-            Ok(accepted) => ItemAnswer::Accepted {
-                id,
-                record: accepted.record,
-                version: accepted.version.0,
-                position: accepted.position.to_string(),
-                replayed: accepted.replayed,
-            },
+        match app.run(request).await {
+            Ok(accepted) => answers.push((index, accepted_item(id, accepted))),
             Err(problem) => {
-                stopped = true;
-                ItemAnswer::Refused { id: Some(id), problem: Box::new(problem) }
+                answers.push((index, refused_item(id, problem)));
+                break;
             }
-        };
-        answers.push((index, answer));
+        }
+    }
+    let rest: Vec<_> = requests.collect();
+    if !rest.is_empty() {
+        answers.extend(not_tried(app, stream, rest).await);
     }
     answers
+}
+
+/// What stands behind a refused command on the same record: kept as refused like that one.
+async fn not_tried(
+    app: &App,
+    stream: StreamName,
+    requests: Vec<(usize, Request)>,
+) -> Vec<(usize, ItemAnswer)> {
+    let detail = "a command before it on the same record was refused";
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "command.not_tried", detail);
+    let refused = requests.iter().map(|(_, request)| Refused {
+        actor: request.actor,
+        token: request.token(),
+        command_id: request.command_id,
+        name: request.name.into(),
+        stream: Some(stream),
+        code: problem.code,
+    });
+    let kept = app.handler.attempts.keep(refused.collect()).await;
+    let problem = kept.map_or_else(Problem::from, |()| problem);
+    let answer = |(index, request): (usize, Request)| {
+        (index, refused_item(request.command_id.0, problem.clone()))
+    };
+    requests.into_iter().map(answer).collect()
+}
+
+fn accepted_item(id: Uuid, accepted: Accepted) -> ItemAnswer {
+    ItemAnswer::Accepted {
+        id,
+        record: accepted.record,
+        version: accepted.version.0,
+        position: accepted.position.to_string(),
+        replayed: accepted.replayed,
+    }
+}
+
+fn refused_item(id: Uuid, problem: Problem) -> ItemAnswer {
+    ItemAnswer::Refused { id: Some(id), problem: Box::new(problem) }
 }

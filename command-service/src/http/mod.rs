@@ -5,6 +5,7 @@ mod problem;
 mod headers;
 mod reason;
 mod body;
+mod in_work;
 mod one;
 mod list;
 mod evidence;
@@ -27,6 +28,7 @@ pub use acts::{ADMINISTRATION, Administrator};
 pub use body::object;
 pub use document::paths;
 pub use evidence::{AttemptBody, Attempts, AttemptsQuery, page_of_attempts};
+pub use in_work::{InWork, Weighed};
 pub use problem::Problem;
 
 /// The largest body of one command, in bytes.

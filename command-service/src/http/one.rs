@@ -1,5 +1,7 @@
 //! `POST /commands/{Name}`.
 
+use std::borrow::Cow;
+
 use axum::{
     Json,
     body::Body,
@@ -19,9 +21,10 @@ use super::{
     strict_json,
 };
 use crate::{
+    attempts::Refused,
     caller::Caller,
     command::Entry,
-    handle::{Accepted, Refused, Request},
+    handle::{Accepted, Request},
     refusal::Refusal,
 };
 
@@ -53,13 +56,22 @@ impl App {
         self.handler.authenticate(&presented).await?.ok_or_else(Problem::unauthenticated)
     }
 
-    /// Lets only callers on whose token opens `scope`.
+    /// Lets only callers on whose token opens `scope`. That somebody else tried is kept under `route`,
+    /// the method and the pattern: `GET /attempts`.
     ///
     /// # Errors
     /// 401 without a valid token, 403 without the scope.
-    pub async fn allow(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
+    pub async fn allow(
+        &self,
+        headers: &HeaderMap,
+        scope: Scope,
+        route: &'static str,
+    ) -> Result<(), Problem> {
         let caller = self.caller(headers).await?;
-        if caller.may(scope) { Ok(()) } else { Err(Refusal::AccessDenied.into()) }
+        if caller.may(scope) {
+            return Ok(());
+        }
+        Err(self.refuse(&caller, route, None, Refusal::AccessDenied.into()).await)
     }
 
     /// The command of that name.
@@ -95,20 +107,47 @@ impl App {
         })
     }
 
-    /// A command that was refused before the write loop saw it: it is kept like any other refusal.
+    /// Something that was refused before the write loop saw it. `name` is the command's, or the route.
     pub(crate) fn refused(
         &self,
-        entry: &Entry,
-        command_id: Option<CommandId>,
         caller: &Caller,
+        name: impl Into<Cow<'static, str>>,
+        command_id: Option<CommandId>,
         problem: &Problem,
     ) -> Refused {
         Refused {
             actor: caller.actor(),
+            token: Some(caller.token),
             command_id: command_id.unwrap_or_else(|| CommandId((self.draw_id)())),
-            name: entry.name,
+            name: name.into(),
             stream: None,
             code: problem.code,
+        }
+    }
+
+    /// Keeps that something was refused before the write loop saw it; answers with what the caller
+    /// hears.
+    pub(crate) async fn refuse(
+        &self,
+        caller: &Caller,
+        name: impl Into<Cow<'static, str>>,
+        command_id: Option<CommandId>,
+        problem: Problem,
+    ) -> Problem {
+        let refused = self.refused(caller, name, command_id, &problem);
+        match self.handler.attempts.keep(vec![refused]).await {
+            Ok(()) => self.heard(caller, problem),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// What a caller hears of a refusal that was kept: one who is refused all the time hears that.
+    fn heard(&self, caller: &Caller, problem: Problem) -> Problem {
+        let is_refusal = StatusCode::from_u16(problem.status).is_ok_and(|it| it.is_client_error());
+        if is_refusal && self.handler.attempts.is_beyond(caller.token) {
+            Problem::refused_too_often()
+        } else {
+            problem
         }
     }
 
@@ -154,17 +193,18 @@ pub(super) async fn command(
     let caller = app.caller(&headers).await?;
     let entry = match app.entry(&name) {
         Ok(entry) => entry,
-        Err(unknown) => return Err(may_write(&caller).err().unwrap_or(unknown)),
+        Err(unknown) => {
+            let problem = may_write(&caller).err().unwrap_or(unknown);
+            return Err(app.refuse(&caller, name, given_id(&headers), problem).await);
+        }
     };
     let request = match read(&app, entry, &caller, &headers, body).await {
         Ok(request) => request,
         Err(problem) => {
-            let refused = app.refused(entry, given_id(&headers), &caller, &problem);
-            app.handler.record_refusals(vec![refused]).await?;
-            return Err(problem);
+            return Err(app.refuse(&caller, entry.name, given_id(&headers), problem).await);
         }
     };
-    let accepted = app.run(request).await?;
+    let accepted = app.run(request).await.map_err(|problem| app.heard(&caller, problem))?;
     Ok(answer(accepted))
 }
 

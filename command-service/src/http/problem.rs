@@ -55,6 +55,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "auth.required", detail)
     }
 
+    pub(crate) fn refused_too_often() -> Self {
+        let detail = "this token was refused too often; that it was is kept, in a count";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "refusals.too_many", detail)
+    }
+
     pub(crate) fn behind() -> Self {
         let detail = "the command was not answered in time; its id tells whether it took effect";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "command.timeout", detail)
@@ -163,7 +168,7 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -23,6 +23,7 @@ use crate::{
     exit::Exit,
     guard::watch_over,
     health::{self, Health},
+    refusals,
     running::{Running, Tasks, listen},
 };
 
@@ -70,6 +71,8 @@ pub async fn start(service: &Service, cluster: &Cluster, clocks: Clocks) -> Resu
     let failing = store.clone();
     tasks.watch(async move { Exit::failed(failing.failed().await) });
 
+    let kept = handler.attempts().clone();
+    tasks.keep_counts(&kept);
     let app = App::new(handler.clone(), Arc::new(draw_id));
     let health = Health::of(log, "command-service", feed.clone())
         .with_clock(handler)
@@ -85,6 +88,7 @@ pub async fn start(service: &Service, cluster: &Cluster, clocks: Clocks) -> Resu
     let address = listener.local_addr().map_err(Exit::failed)?;
     tasks.serve(listener, router, service);
     let closing = Box::pin(async move {
+        refusals::close(&kept).await;
         keeper.write_last().await;
         store.shutdown().await;
     });

@@ -31,6 +31,7 @@ use crate::{
     embedded::{READ_CACHE, READ_CONNECTIONS},
     exit::Exit,
     health::{self, Health},
+    refusals,
     running::{Running, Tasks, listen},
 };
 
@@ -77,6 +78,8 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
     // Who may replay is asked of the tokens in the log, as everywhere.
     let port: Arc<dyn EventLog> = store.clone();
     let handler = Handler::new(port, keyring, clock, &secret);
+    let kept = handler.attempts().clone();
+    tasks.keep_counts(&kept);
     let app = App::new(Arc::new(handler), Arc::new(draw_id));
     let health = Health::of(log, "projection-service", feed).with_active(is_active.clone());
     let health = match &bus {
@@ -87,6 +90,9 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
         admin::replay_route(app, move || is_active.borrow().clone()).merge(health::router(health));
     let address = listener.local_addr().map_err(Exit::failed)?;
     tasks.serve(listener, router, service);
-    let closing = Box::pin(async move { store.shutdown().await });
+    let closing = Box::pin(async move {
+        refusals::close(&kept).await;
+        store.shutdown().await;
+    });
     Ok(Running::new(address, log, tasks, vec![closing]))
 }

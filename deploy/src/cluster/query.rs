@@ -10,13 +10,14 @@ use axum::{
     routing::get,
 };
 use command_service::{
+    attempts::Attempts,
     handle::Clock,
     http::{AttemptsQuery, page_of_attempts},
 };
 use events::{
     access::Scope,
     keys::{PostgresKeyReader, Unsealer},
-    store::{EventFeed, StreamReader, postgres::PostgresStore},
+    store::{EventFeed, EventLog, StreamReader, postgres::PostgresStore},
 };
 use projection_service::{
     models,
@@ -32,6 +33,7 @@ use crate::{
     embedded::READ_CONNECTIONS,
     exit::Exit,
     health::{self, Health},
+    refusals::{self, KeptRefusals},
     running::{Running, Tasks, listen},
 };
 
@@ -59,17 +61,22 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
     };
     let view = ReadView::follow(reading).await.map_err(|error| exit_of(&error))?;
 
-    let questions = query_api::App::new(view.clone(), feed.clone(), store.clone(), unsealer, clock);
+    let attempts_log: Arc<dyn EventLog> = store.clone();
+    let kept = Attempts::new(attempts_log, clock.clone());
+    let questions = query_api::App::new(view.clone(), feed.clone(), store.clone(), unsealer, clock)
+        .with_refusals(KeptRefusals::in_log(kept.clone()));
     let shown = view.clone();
     let health = Health::of(log, "query-api", feed).with_view(view);
     let router = query_api::router(questions.clone())
         .merge(attempts(questions, store.clone()))
         .merge(health::router(health));
     let mut tasks = Tasks::new();
+    tasks.keep_counts(&kept);
     let address = listener.local_addr().map_err(Exit::failed)?;
     tasks.serve(listener, router, service);
     let closing = Box::pin(async move {
         shown.close().await;
+        refusals::close(&kept).await;
         store.shutdown().await;
     });
     Ok(Running::new(address, log, tasks, vec![closing]))
@@ -81,7 +88,8 @@ fn attempts(app: query_api::App, store: Arc<PostgresStore>) -> Router {
     let answer = move |headers: HeaderMap, query: Asked| {
         let (app, store) = (app.clone(), store.clone());
         async move {
-            app.allow(&headers, Scope::Audit).await.map_err(IntoResponse::into_response)?;
+            let allowed = app.allow(&headers, Scope::Audit, "GET /attempts").await;
+            allowed.map_err(IntoResponse::into_response)?;
             let page = page_of_attempts(&*store, query).await;
             page.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
         }

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 use events::{
     Position,
     access::{Access, PresentedToken, Scope},
-    ids::UserId,
+    ids::{TokenId, UserId},
 };
 use jiff::tz::TimeZone;
 use projection_service::{read_side::LiveGeneration, table::Value};
@@ -22,6 +22,7 @@ pub(crate) const SESSION: &str = "select c.position, c.zone, t.user_id, t.scopes
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) user: UserId,
+    pub(crate) token: TokenId,
     scopes: Vec<Scope>,
 }
 
@@ -97,5 +98,5 @@ fn caller(row: &Row, token: &PresentedToken) -> Result<Option<Caller>, DatabaseE
         return Ok(None);
     }
     let scopes = row.text("scopes")?.split(' ').filter_map(Scope::from_name).collect();
-    Ok(Some(Caller { user: UserId(user), scopes }))
+    Ok(Some(Caller { user: UserId(user), token: token.id(), scopes }))
 }

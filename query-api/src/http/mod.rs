@@ -7,6 +7,7 @@ pub(crate) mod frame;
 pub(crate) mod moment;
 pub(crate) mod params;
 pub(crate) mod problem;
+pub(crate) mod refusals;
 pub(crate) mod routes;
 pub(crate) mod turn;
 mod waiting;
@@ -32,6 +33,7 @@ pub struct App {
     pub(crate) unsealer: Unsealer,
     pub(crate) clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) refusals: Option<Arc<dyn refusals::Refusals>>,
 }
 
 impl App {
@@ -45,6 +47,7 @@ impl App {
         unsealer: Unsealer,
         clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     ) -> Self {
-        Self { view, feed, streams, unsealer, clock, checkpoints: Checkpoints::of_blocks(BLOCK) }
+        let checkpoints = Checkpoints::of_blocks(BLOCK);
+        Self { view, feed, streams, unsealer, clock, checkpoints, refusals: None }
     }
 }

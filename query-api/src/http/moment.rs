@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use axum::{
     extract::{FromRequestParts, MatchedPath},
-    http::{HeaderMap, Uri, request::Parts},
+    http::{HeaderMap, Method, Uri, request::Parts},
 };
 use events::{
     Position,
@@ -42,6 +42,8 @@ pub(crate) struct Ask {
     pub(crate) turn: Turn,
     /// Which tokens open its route.
     pub(crate) access: Access,
+    method: Method,
+    pattern: Option<MatchedPath>,
 }
 
 impl FromRequestParts<App> for Ask {
@@ -49,9 +51,24 @@ impl FromRequestParts<App> for Ask {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
         let turn = parts.extensions.get().cloned().unwrap_or_default();
-        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        let access = access_of(route);
-        Ok(Self { uri: parts.uri.clone(), headers: parts.headers.clone(), turn, access })
+        let pattern = parts.extensions.get::<MatchedPath>().cloned();
+        let access = access_of(pattern.as_ref().map_or("", MatchedPath::as_str));
+        Ok(Self {
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            turn,
+            access,
+            method: parts.method.clone(),
+            pattern,
+        })
+    }
+}
+
+impl Ask {
+    /// The method and the pattern of the route: `GET /accounts/{id}`.
+    fn route(&self) -> String {
+        let pattern = self.pattern.as_ref().map_or("", MatchedPath::as_str);
+        format!("{} {pattern}", self.method)
     }
 }
 
@@ -113,6 +130,20 @@ impl Moment {
     }
 }
 
+/// Why a question gets no further.
+enum Stop {
+    /// The token of a known caller does not open it.
+    Denied(Box<(Caller, Problem)>),
+    /// Anything else.
+    Failed(Problem),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
 /// How fresh a caller wants the answer.
 struct Freshness {
     at_least: Option<Position>,
@@ -152,6 +183,13 @@ impl App {
         ask: &Ask,
         senses: Senses,
     ) -> Result<(Moment, Params), Problem> {
+        match self.find(ask, senses).await {
+            Ok(found) => Ok(found),
+            Err(stop) => Err(self.stopped(stop, || ask.route()).await),
+        }
+    }
+
+    async fn find(&self, ask: &Ask, senses: Senses) -> Result<(Moment, Params), Stop> {
         let who = Who { token: bearer(&ask.headers)?, turn: &ask.turn };
         let params = Params::parse(&ask.uri);
         let freshness = params.as_ref().map_or(Freshness::NONE, Freshness::of);
@@ -166,7 +204,7 @@ impl App {
         let sense = Sense::parse(params.take("sense").as_deref())?;
         if sense == Sense::Effective && senses == Senses::Recorded {
             let detail = "this question has no effective form; ask it with `sense=recorded`";
-            return Err(Problem::bad("sense.unsupported", detail));
+            return Err(Problem::bad("sense.unsupported", detail).into());
         }
         let as_of = AsOf::parse(params.take("as_of").as_deref())?;
         Freshness::take(&mut params)?;
@@ -206,28 +244,57 @@ impl App {
         Ok((Moment { generation, caller, snapshot, frame }, params))
     }
 
-    /// Lets only callers on whose token opens `scope`, for questions that are answered elsewhere.
-    /// Nothing is held afterwards.
+    /// Lets only callers on whose token opens `scope`, for questions that are answered elsewhere. That
+    /// somebody else asked is kept under `route`, the method and the pattern. Nothing is held
+    /// afterwards.
     ///
     /// # Errors
     /// 401 without a token that is valid at the end of the log, 403 without the scope.
-    pub async fn allow(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
-        self.allow_in(&Turn::default(), headers, Access::Scope(scope)).await
+    pub async fn allow(
+        &self,
+        headers: &HeaderMap,
+        scope: Scope,
+        route: &str,
+    ) -> Result<(), Problem> {
+        let allowed = self.find_caller(&Turn::default(), headers, Access::Scope(scope)).await;
+        match allowed {
+            Ok(()) => Ok(()),
+            Err(stop) => Err(self.stopped(stop, || route.to_owned()).await),
+        }
     }
 
     /// The same, for a question that has a place among others.
-    pub(crate) async fn allow_in(
+    pub(crate) async fn allow_again(&self, ask: &Ask) -> Result<(), Problem> {
+        match self.find_caller(&ask.turn, &ask.headers, ask.access).await {
+            Ok(()) => Ok(()),
+            Err(stop) => Err(self.stopped(stop, || ask.route()).await),
+        }
+    }
+
+    async fn find_caller(
         &self,
         turn: &Turn,
         headers: &HeaderMap,
         access: Access,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Stop> {
         let who = Who { token: bearer(headers)?, turn };
         let (head, session) = self.look(&who, None, true).await?;
         let (session, _) = self.authenticated(session, &who, head, access).await?;
         let session = self.reached(session, &who, Needed { must: None, should: head }).await?;
         allowed(&session, access)?;
         Ok(())
+    }
+
+    /// What a caller hears who gets no further. That a known one was denied something is kept, without
+    /// holding a connection to the read models meanwhile.
+    async fn stopped(&self, stop: Stop, route: impl FnOnce() -> String) -> Problem {
+        match stop {
+            Stop::Denied(denied) => {
+                let (caller, problem) = *denied;
+                self.refuse(&caller, route(), problem).await
+            }
+            Stop::Failed(problem) => problem,
+        }
     }
 
     /// A token that is not known may only not be projected yet: whoever was just given one is not
@@ -238,13 +305,13 @@ impl App {
         who: &Who<'_>,
         head: Option<Position>,
         access: Access,
-    ) -> Result<(Session, uuid::Uuid), Problem> {
+    ) -> Result<(Session, uuid::Uuid), Stop> {
         let session = if session.caller.is_some() {
             session
         } else {
             let head = match head {
                 Some(head) => head,
-                None => self.feed.feed_head().await?.position,
+                None => self.feed.feed_head().await.map_err(Problem::from)?.position,
             };
             self.reached(session, who, Needed { must: Some(head), should: None }).await?
         };
@@ -270,10 +337,12 @@ impl App {
 }
 
 /// Who asks, if their token is in force at the moment of the session and opens that.
-fn allowed(session: &Session, access: Access) -> Result<&Caller, Problem> {
+fn allowed(session: &Session, access: Access) -> Result<&Caller, Stop> {
     let caller = session.caller.as_ref().ok_or_else(Problem::unauthenticated)?;
-    caller.require(access)?;
-    Ok(caller)
+    match caller.require(access) {
+        Ok(()) => Ok(caller),
+        Err(problem) => Err(Stop::Denied(Box::new((caller.clone(), problem)))),
+    }
 }
 
 fn at_least(text: &str) -> Result<Position, Problem> {
