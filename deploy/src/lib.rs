@@ -14,6 +14,7 @@ pub mod modes;
 pub mod founding;
 pub mod draw;
 pub mod running;
+pub mod admission;
 pub mod refusals;
 pub mod embedded;
 pub mod cluster;

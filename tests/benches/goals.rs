@@ -4,10 +4,11 @@
 
 use crate::{
     names::{
-        BARE_POSTGRES, BARE_SQLITE, CLUSTER, COLD_START, CREATE, ECHO, EMBEDDED, FLUSH, IDLE,
-        LISTS, PAGES_PARSED, PEAK, PUBLISH, RELAY, REPLAY, REVENUE, TIMELINE, YARDSTICK, as_of,
-        visible,
+        BARE_POSTGRES, BARE_SQLITE, CLUSTER, COLD_START, COMMANDS, CREATE, ECHO, EMBEDDED, FLUSH,
+        IDLE, LISTS, PAGES_PARSED, PEAK, PUBLISH, QUESTIONS, RELAY, REPLAY, REVENUE, TIMELINE,
+        YARDSTICK, as_of, visible,
     },
+    overload::CALLERS,
     report::Line,
     table::{median, number},
 };
@@ -192,13 +193,35 @@ fn processes() -> Vec<Goal> {
     goals.collect()
 }
 
+/// What is left of the peak when five times as much is asked for, how soon the rest is refused, and
+/// the memory it takes.
+fn overloaded() -> Vec<Goal> {
+    let kinds = [(US.0, COMMANDS), (US.1, COMMANDS), (US.0, QUESTIONS), (US.1, QUESTIONS)];
+    let goals = kinds.into_iter().flat_map(|(peers, names)| {
+        let of = |workload, figure| pick(peers, workload, CALLERS as u64, figure);
+        let peak = |figure| vec![of(names.peak, figure)];
+        [
+            goal(
+                "goodput at 5x, to the peak",
+                of(names.good, PerSecond),
+                peak(PerSecond),
+                0.9,
+                0.8,
+            ),
+            goal("refused at 5x, p99 ms", of(names.shed, P99), Vec::new(), 20.0, 50.0),
+            goal("MiB at 5x, to before", of(names.good, Mib), peak(Mib), 1.2, 1.5),
+        ]
+    });
+    goals.collect()
+}
+
 /// The goals of which everything was measured.
 pub(crate) fn of(lines: &[Line]) -> String {
     let mut text = String::from(
         "\n| goal | of | figure | yardstick | ratio | ambitious | floor | reached |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
-    let all = [commands(), bulk(), waiting(), processes()];
+    let all = [commands(), bulk(), waiting(), processes(), overloaded()];
     for goal in all.iter().flatten() {
         text += &row(lines, goal).unwrap_or_default();
     }

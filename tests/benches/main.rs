@@ -3,7 +3,7 @@
 //! Every claim is a ratio to a yardstick that was measured in the same run on the same machine.
 //!
 //! ```text
-//! cargo bench --package tests -- [--seconds N] [--only embedded|cluster|processes]
+//! cargo bench --package tests -- [--seconds N] [--only embedded|cluster|processes|overload]
 //! cargo bench --package tests -- --table FILE ..    the table of lines that were measured before
 //! ```
 //! Lines of JSON come while it runs, then the table. `benches/run-all.sh` runs the parts in one go with
@@ -28,6 +28,7 @@ mod reading;
 mod steady;
 mod carrying;
 mod processes;
+mod overload;
 
 use std::path::Path;
 
@@ -53,7 +54,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut report = Report::default();
         let folder = tempfile::tempdir()?;
-        for part in ["embedded", "cluster", "processes"] {
+        for part in ["embedded", "cluster", "processes", "overload"] {
             if only.is_none_or(|only| only == part) {
                 flush_probe(&mut report, folder.path(), &format!("before {part}"))?;
                 run(&mut report, part, folder.path(), seconds).await?;
@@ -69,6 +70,10 @@ async fn run(report: &mut Report, part: &str, folder: &Path, seconds: f64) -> an
     match part {
         "embedded" => deployment(report, Deployment::Embedded, folder, seconds).await,
         "cluster" => deployment(report, Deployment::Cluster, folder, seconds).await,
+        "overload" => {
+            overload::embedded(report, seconds).await?;
+            overload::roles(report, seconds).await
+        }
         _ => {
             processes::embedded(report, seconds).await?;
             processes::roles(report, seconds).await

@@ -49,3 +49,28 @@ pub(crate) fn visible(rate: u64) -> String {
 pub(crate) fn paced(rate: u64) -> String {
     format!("a command at {rate} commands/s, from when it was due")
 }
+
+/// A kind of work that is overloaded.
+pub(crate) struct Overload {
+    /// Its peak, in a closed loop.
+    pub(crate) peak: &'static str,
+    /// What is answered in time at five times the peak.
+    pub(crate) good: &'static str,
+    /// What is refused then.
+    pub(crate) shed: &'static str,
+    /// What was sent, by how late after it was due.
+    pub(crate) sent: &'static str,
+}
+
+pub(crate) const COMMANDS: Overload = Overload {
+    peak: "CreateContact before 5x, 64 at once",
+    good: "CreateContact at 5x its peak, answered within 2 s",
+    shed: "CreateContact at 5x its peak, refused",
+    sent: "CreateContact at 5x its peak, sent",
+};
+pub(crate) const QUESTIONS: Overload = Overload {
+    peak: "page of accounts before 5x, 64 at once",
+    good: "page of accounts at 5x its peak, answered within 2 s",
+    shed: "page of accounts at 5x its peak, refused",
+    sent: "page of accounts at 5x its peak, sent",
+};

@@ -88,6 +88,18 @@ impl Report {
         self.add(Line { peak_mb: product.peak_mb(), ..line });
     }
 
+    /// Throughput and latency of a load on processes that hold so much memory.
+    pub(crate) fn of(
+        &mut self,
+        peer: &str,
+        workload: &str,
+        at_once: usize,
+        seen: &Seen,
+        mb: Option<f64>,
+    ) {
+        self.add(Line { peak_mb: mb, ..Line::of(peer, workload, at_once).with(seen) });
+    }
+
     /// A rate of the product.
     pub(crate) fn rate(&mut self, product: &Product, workload: &str, per_second: f64) {
         let line = Line::of(product.peer(), workload, 1);

@@ -110,6 +110,7 @@ for round in $(seq "$rounds"); do
     ours cluster
     yard nats
     ours processes
+    ours overload
     for name in $yards; do
         is_wanted "$name" "disk sqlite http pg nats" || theirs "$name" ""
     done

@@ -3,14 +3,15 @@
 use crate::{
     goals,
     names::{
-        ALONE, BARE_POSTGRES, BARE_SQLITE, CLUSTER, CREATE, ECHO, EMBEDDED, ONE_SERVICE,
-        PAGES_PARSED, PAGES_RAW, PUBLISH, RELAY, REPLAY, TWO_SERVICES, VERIFY, YARDSTICK,
+        ALONE, BARE_POSTGRES, BARE_SQLITE, CLUSTER, COMMANDS, CREATE, ECHO, EMBEDDED, ONE_SERVICE,
+        PAGES_PARSED, PAGES_RAW, PUBLISH, QUESTIONS, RELAY, REPLAY, TWO_SERVICES, VERIFY,
+        YARDSTICK,
     },
     report::Line,
 };
 
 /// What a workload of a deployment is held against: a line of that peer with as many at once.
-const AGAINST: [(&str, &str, &str, &str); 9] = [
+const AGAINST: [(&str, &str, &str, &str); 13] = [
     (EMBEDDED, CREATE, YARDSTICK, BARE_SQLITE),
     (CLUSTER, CREATE, YARDSTICK, BARE_POSTGRES),
     (CLUSTER, ONE_SERVICE, YARDSTICK, BARE_POSTGRES),
@@ -20,6 +21,10 @@ const AGAINST: [(&str, &str, &str, &str); 9] = [
     (EMBEDDED, REPLAY, EMBEDDED, VERIFY),
     (CLUSTER, REPLAY, YARDSTICK, PAGES_PARSED),
     (CLUSTER, RELAY, YARDSTICK, PUBLISH),
+    (EMBEDDED, COMMANDS.good, EMBEDDED, COMMANDS.peak),
+    (CLUSTER, COMMANDS.good, CLUSTER, COMMANDS.peak),
+    (EMBEDDED, QUESTIONS.good, EMBEDDED, QUESTIONS.peak),
+    (CLUSTER, QUESTIONS.good, CLUSTER, QUESTIONS.peak),
 ];
 
 /// A figure of several runs: the one in the middle.

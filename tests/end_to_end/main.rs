@@ -28,6 +28,8 @@ mod batches;
 mod evidence;
 // Tokens and scopes.
 mod access;
+// What whoever is refused all the time hears, and what is kept of it.
+mod limits;
 // Bodies that are not read, and errors of one form.
 mod bodies;
 // What the wire allows, and whose requests come in.

@@ -86,6 +86,8 @@ async fn every_label_comes_from_a_closed_set_whatever_is_asked() {
                     }
                     "status" => ["1xx", "2xx", "3xx", "4xx", "5xx"].contains(&value.as_str()),
                     "command" => is_command(value) || inner.contains(&value.as_str()),
+                    "kind" => ["command", "question"].contains(&value.as_str()),
+                    "answered" => ["401", "429"].contains(&value.as_str()),
                     "code" | "reason" | "why" => is_code(value) && value.len() < 40,
                     "le" | "generation" => value == "+Inf" || value.parse::<f64>().is_ok(),
                     _ => false,

@@ -11,6 +11,8 @@ mod history;
 mod hostile;
 // The process is killed at random moments.
 mod killed;
+// Callers ask for more than there is.
+mod overload;
 // The bus loses, repeats, reorders, delays, forges and forgets.
 mod bus;
 // Disks that lose power, fail or fill up.

@@ -1,6 +1,10 @@
 //! A bare HTTP client: what goes in and what comes out, nothing in between.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -49,6 +53,14 @@ impl Roles {
     }
 }
 
+/// Connections of a client of its own, from that address.
+fn client(from: Option<Ipv4Addr>) -> Client<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_local_address(from.map(IpAddr::from));
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -80,9 +92,7 @@ impl Http {
 
     /// A client of a cluster, whose roles serve at these addresses.
     pub fn of_roles(commands: &str, queries: &str, projection: &str, token: &str) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = client(None);
         let roles = Roles {
             commands: commands.to_owned(),
             queries: queries.to_owned(),
@@ -117,11 +127,15 @@ impl Http {
     #[must_use]
     pub fn from_source(&self, number: usize) -> Self {
         let last = u8::try_from(number % 200).unwrap_or_default() + 2;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_local_address(Some(Ipv4Addr::new(127, 0, 0, last).into()));
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { client, ..self.clone() }
+        Self { client: client(Some(Ipv4Addr::new(127, 0, 0, last))), ..self.clone() }
+    }
+
+    /// The same client at another address of this machine, which nobody else has.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let address = 0x7F01_0000 + NEXT.fetch_add(1, Ordering::Relaxed) % 0xFFFF;
+        Self { client: client(Some(Ipv4Addr::from(address))), ..self.clone() }
     }
 
     /// The same client that waits for answers so long.

@@ -152,6 +152,11 @@ impl Process {
         Launch::on(data).flags(flags).start()
     }
 
+    /// Starts it so that it says no more than what goes wrong, to nobody.
+    pub fn start_quietly(data: &Path) -> Self {
+        Launch::on(data).flags(&["--log-level", "warn"]).errors_to(Stdio::null()).start()
+    }
+
     /// Starts it so that it writes as much as it can about what it does to a file.
     pub fn start_logging(data: &Path, log: &Path) -> Self {
         let file = File::create(log).expect("the file can be written");

@@ -12,6 +12,8 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::admission::{Admission, admit};
+
 use super::{
     head::Refusal,
     hosts::Hosts,
@@ -19,13 +21,14 @@ use super::{
     problem::{PROBLEM, of_status, problem},
 };
 
-/// Puts around the routes what all of them need: who is served at all, an answer to a panic, errors of
-/// one form, headers, metrics.
+/// Puts around the routes what all of them need: who is served at all, who is admitted now, an
+/// answer to a panic, errors of one form, headers, metrics.
 #[must_use = "routes do nothing until they are served"]
 pub fn wrap(router: Router, hosts: Hosts) -> Router {
     router
         .fallback(|| async { of_status(StatusCode::NOT_FOUND) })
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Admission::new(), admit))
         .layer(middleware::from_fn_with_state(Arc::new(hosts), around))
 }
 

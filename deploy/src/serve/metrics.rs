@@ -10,8 +10,17 @@ const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// What counts up.
-const COUNTERS: [(&str, &str); 11] = [
+const COUNTERS: [(&str, &str); 14] = [
+    ("annals_admission_admitted_total", "Requests that were let in, by kind of work."),
+    (
+        "annals_admission_shed_total",
+        "Requests that were refused because too many came, by kind of work and code.",
+    ),
     ("annals_append_conflicts_total", "Appends that another one on the same stream came before."),
+    (
+        "annals_authentication_failures_total",
+        "Requests without a valid token, by the status that answered them.",
+    ),
     ("annals_bus_skipped_total", "Messages on the bus that were passed over, by reason."),
     (
         "annals_bus_too_large_total",
@@ -48,7 +57,11 @@ const GAUGES: [(&str, &str); 12] = [
     ("annals_relay_position", "The position that the bus has come to."),
 ];
 /// What has a distribution.
-const HISTOGRAMS: [(&str, &str); 3] = [
+const HISTOGRAMS: [(&str, &str); 4] = [
+    (
+        "annals_admission_wait_seconds",
+        "How long requests waited until they were let in, by kind of work.",
+    ),
     ("annals_command_duration_seconds", "How long commands took to take effect, by command."),
     (
         "annals_http_request_duration_seconds",

@@ -20,5 +20,6 @@ pub use accept::serve;
 pub use document::StaticDocument;
 pub use hosts::{AllowedHost, Hosts};
 pub use layers::wrap;
+pub(crate) use observe::Unlogged;
 pub(crate) use problem::problem;
 pub use source::{Proxies, Proxy, Source};

@@ -10,6 +10,10 @@ use axum::{
 
 use super::head::Refusal;
 
+/// An answer that writes no line of its own into the log: there may be tens of thousands a second.
+#[derive(Clone, Copy)]
+pub(crate) struct Unlogged;
+
 /// A request that is being answered. Whatever names it comes from a closed set: a caller who invents
 /// methods or paths makes no new series and writes nothing of its own into the log.
 pub(super) struct Observed {
@@ -45,6 +49,9 @@ impl Observed {
             "status" => class(status),
         )
         .record(took.as_secs_f64());
+        if response.extensions().get::<Unlogged>().is_some() {
+            return;
+        }
         let duration_ms = took.as_secs_f64() * 1_000.0;
         let position =
             response.headers().get("annals-position").and_then(|value| value.to_str().ok());
