@@ -2,9 +2,10 @@
 
 use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path};
 
-/// Makes an empty file of mode 0600 where there is none. A database makes its files readable for
-/// everybody; one that finds a file keeps its mode, and gives the same to what it puts beside it
-/// (`-wal`, `-shm`, `-journal`).
+/// Makes an empty file of mode 0600 where there is none.
+///
+/// A database makes its files readable for everybody; one that finds a file keeps its mode, and gives
+/// the same to what it puts beside it (`-wal`, `-shm`, `-journal`).
 ///
 /// # Errors
 /// The file system's.

@@ -25,7 +25,7 @@ pub(super) fn look(
         Ok(None) => {}
         Ok(Some(what)) => damage.push((place.to_owned(), what.into())),
         Err(failure) => {
-            damage.push((place.to_owned(), failure.to_store_error().to_string().into()))
+            damage.push((place.to_owned(), failure.to_store_error().to_string().into()));
         }
     };
     let end = state.head.position;
