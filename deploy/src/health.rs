@@ -103,12 +103,12 @@ impl Health {
     }
 
     /// Whether the read models are as they should be here, and what is to be said of them.
-    fn reads(&self, head: Option<Position>) -> (bool, Value) {
+    fn reads(&self, progress: Option<&Progress>, head: Option<Position>) -> (bool, Value) {
         if matches!(self.read_side, Reads::None) {
             return (true, Value::Null);
         }
-        match self.progress() {
-            Some(progress) => (progress.is_ready(), told(&progress, head)),
+        match progress {
+            Some(progress) => (progress.is_ready(), told(progress, head)),
             None => (true, json!({ "status": "standing by" })),
         }
     }
@@ -122,6 +122,8 @@ impl Health {
     /// Brings the figures up to date that are of this moment: a gauge that is set with each batch
     /// says nothing while no batch comes.
     async fn measure(&self) {
+        // Before the log is asked where it ends: the rows are never told to be nearer than they are.
+        let progress = self.progress();
         let head = self.head().await;
         // Not a number: nobody knows.
         let number = |position: Option<u64>| {
@@ -129,7 +131,7 @@ impl Health {
             number.map_or(f64::NAN, f64::from)
         };
         metrics::gauge!("annals_log_head_position").set(number(head.map(|head| head.0)));
-        let Some(progress) = self.progress() else { return };
+        let Some(progress) = progress else { return };
         let labels = [("generation", progress.generation.to_string())];
         metrics::gauge!("annals_projection_position", &labels)
             .set(number(Some(progress.position.0)));
@@ -157,8 +159,10 @@ pub fn router(health: Health) -> Router {
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
+    // Before the log is asked where it ends: the rows are never told to be nearer than they are.
+    let progress = health.progress();
     let head = health.head().await;
-    let (reads_well, read_side) = health.reads(head);
+    let (reads_well, read_side) = health.reads(progress.as_ref(), head);
     let head = head.map(|head| head.to_string());
     let doubt = health.commands.as_ref().and_then(|commands| commands.doubt());
     let ready = head.is_some() && reads_well && doubt.is_none();
