@@ -19,7 +19,7 @@ use super::plan::PlannedStep;
 #[derive(Debug, Default)]
 pub(super) struct Kinds {
     /// The number of the first row, by step and kind.
-    first: HashMap<(String, String), u64>,
+    first: HashMap<(u64, u64), u64>,
     /// Whether every kind of the list is known.
     is_complete: bool,
 }
@@ -31,12 +31,14 @@ pub(super) fn beside(rejects: &Path) -> PathBuf {
     name.into()
 }
 
-/// What stands for a text in files: the values themselves may be long, or have any character.
-fn short(text: &str) -> String {
-    hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..8])
+/// What stands for a text in files: the values themselves may be long, or have any character. Two of
+/// a million have the same with a chance of one in forty million.
+fn short(text: &str) -> u64 {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-fn key_of(step: &PlannedStep, kind: &str) -> (String, String) {
+fn key_of(step: &PlannedStep, kind: &str) -> (u64, u64) {
     (short(&format!("{}:{}", step.entity, step.name)), short(kind))
 }
 
@@ -69,9 +71,11 @@ impl Kinds {
             let mut parts = one.split(':');
             if let (Some(step), Some(kind), Some(row), None) =
                 (parts.next(), parts.next(), parts.next(), parts.next())
+                && let (Ok(step), Ok(kind)) =
+                    (u64::from_str_radix(step, 16), u64::from_str_radix(kind, 16))
                 && let Ok(row) = row.parse()
             {
-                self.first.entry((step.to_owned(), kind.to_owned())).or_insert(row);
+                self.first.entry((step, kind)).or_insert(row);
             }
         }
     }
@@ -94,7 +98,7 @@ impl Kinds {
         let known = kinds.filter_map(|(step, kind)| {
             let row = self.first(step, &kind)?;
             let (step, kind) = key_of(step, &kind);
-            Some(format!("{step}:{kind}:{row}"))
+            Some(format!("{step:016x}:{kind:016x}:{row}"))
         });
         known.collect::<Vec<_>>().join(" ")
     }
@@ -104,8 +108,9 @@ impl Kinds {
         if !self.is_complete || self.first.is_empty() {
             return Ok(());
         }
-        let mut lines: Vec<_> =
-            self.first.iter().map(|((step, kind), row)| format!("{step}:{kind}:{row}\n")).collect();
+        let line =
+            |((step, kind), row): (&(u64, u64), &u64)| format!("{step:016x}:{kind:016x}:{row}\n");
+        let mut lines: Vec<_> = self.first.iter().map(line).collect();
         lines.sort_unstable();
         let path = beside(rejects);
         fs::write(&path, lines.concat()).with_context(|| format!("cannot write {}", path.display()))

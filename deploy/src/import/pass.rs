@@ -318,7 +318,8 @@ fn known_kinds<'a>(
         let mut table = Table::open(&file.path, &file.format)?;
         let mut kinds =
             if table.has_keys() { Kinds::of_rejects(&file.path)? } else { Kinds::of_list() };
-        while let Some(row) = table.next_row().with_context(failed)? {
+        let has_kinds = plan.steps.iter().any(|step| step.file == name && step.has_kinds());
+        while has_kinds && let Some(row) = table.next_row().with_context(failed)? {
             let Ok(row) = row else { continue };
             match (&row.key, &row.origin) {
                 (Some(key), _) => kinds.take_in(key),

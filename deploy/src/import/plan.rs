@@ -278,6 +278,11 @@ impl PlannedStep {
             .then(|| key_text(self.distinct.iter().map(|column| cells.get(*column))))
     }
 
+    /// Whether the step wants only the first row of each kind.
+    pub(super) const fn has_kinds(&self) -> bool {
+        !self.distinct.is_empty()
+    }
+
     /// Whether the row's place in the list is its identity: a row that changed may be another.
     pub(super) const fn is_keyed_by_row(&self) -> bool {
         matches!(self.key, Key::Row)
