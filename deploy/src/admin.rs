@@ -138,8 +138,10 @@ fn backup(administrator: Administrator, sources: Arc<Sources>, place: Place) -> 
         Act::BackupTaken(BackupTaken { name, position: acts::position(seen), outcome })
     };
     let work = async move {
-        let head = back_up(&sources, &place.folder).await.map_err(|error| format!("{error:#}"))?;
-        Ok(json!({ "position": head.position.to_string(), "folder": place.folder }))
+        let (head, verified) =
+            back_up(&sources, &place.folder).await.map_err(|error| format!("{error:#}"))?;
+        let position = head.position.to_string();
+        Ok(json!({ "position": position, "folder": place.folder, "verified": verified }))
     };
     stream_of(move |_, _| acts::run(administrator, work, act))
 }

@@ -19,6 +19,7 @@ use events::{
 use crate::{
     folder::{FolderError, write_private},
     mark::Keeper,
+    verify::{Verified, check_copy},
 };
 
 /// What a backup copies. Read models are not: they are rebuilt from the log.
@@ -112,13 +113,14 @@ pub fn folder_of_backups(path: &Path) -> Result<PathBuf, FolderError> {
     fs::canonicalize(path).map_err(io)
 }
 
-/// Copies everything that cannot be rebuilt into a new folder, and says where the log ends in it.
+/// Copies everything that cannot be rebuilt into a new folder, and says where the log ends in it, and
+/// what is wrong with the copy of the log.
 ///
 /// The log goes first: every key that its events name is in the copy of the keys then.
 ///
 /// # Errors
 /// When the folder is there already or cannot be written. A half-made folder has no `complete` file.
-pub async fn back_up(sources: &Sources, to: &Path) -> anyhow::Result<Head> {
+pub async fn back_up(sources: &Sources, to: &Path) -> anyhow::Result<(Head, Verified)> {
     // Making a folder follows no link and takes no folder that is there.
     DirBuilder::new().mode(0o700).create(to).with_context(|| format!("making {}", to.display()))?;
     let head = sources.log.backup_to(to.join("log.db")).await.context("copying the log")?;
@@ -135,8 +137,13 @@ pub async fn back_up(sources: &Sources, to: &Path) -> anyhow::Result<Head> {
         }
     }
     sources.keeper.write_cut(to, head).await.context("marking where the copy ends")?;
-    write_private(&to.join("complete"), head.position.to_string().as_bytes())?;
-    Ok(head)
+    // A damaged log is copied as far as that goes: what can be saved is worth having. It is not called
+    // complete.
+    let verified = check_copy(to.join("log.db")).await.context("checking the copy")?;
+    if verified.first().is_none() {
+        write_private(&to.join("complete"), head.position.to_string().as_bytes())?;
+    }
+    Ok((head, verified))
 }
 
 #[cfg(test)]

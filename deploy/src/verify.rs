@@ -4,7 +4,7 @@
 //! Memory stays bounded: events are looked at one by one, and what must be compared with something else
 //! is compared by the store. Of each kind of finding the first few are told, and how many there are.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use events::{
     Instant, Payload, Position, Recorded,
@@ -13,6 +13,7 @@ use events::{
     store::{
         Answer, EventFeed, StoreError,
         audit::{self, Audit, Audited, HearAudit, KEPT},
+        sqlite::SqliteStore,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -115,6 +116,17 @@ pub async fn verify(
     )
     .await?;
     verified.add(store.audit(hear).await?);
+    Ok(verified)
+}
+
+/// Checks a copy of a log in a file, which nobody has open, as thoroughly: what a backup holds.
+///
+/// # Errors
+/// When it cannot be opened. That it is damaged is no error but findings.
+pub async fn check_copy(path: PathBuf) -> anyhow::Result<Verified> {
+    let checked = tokio::task::spawn_blocking(move || SqliteStore::check_copy(path)).await??;
+    let mut verified = Verified::default();
+    verified.add(checked);
     Ok(verified)
 }
 

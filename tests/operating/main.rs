@@ -25,6 +25,8 @@ mod shutdown;
 mod wal;
 // How far the read models are behind.
 mod lag;
+// A damaged record, and a backup of it.
+mod damaged;
 // `annals verify` on a whole log and on changed ones.
 mod verify;
 // `annals backup` while writers write, and a start on the copy.

@@ -58,18 +58,10 @@ async fn look(service: &Service) -> Option<Verified> {
     verified.ok()
 }
 
-fn tell(verified: &Verified) -> Result<(), Exit> {
-    let Verified { events, streams, commands, attempts, head, findings } = verified;
-    let Some(first) = verified.first() else {
-        print(&format!(
-            "verified: {events} events in {streams} streams up to position {head}, {commands} \
-             commands, {attempts} refusals: every hash, position, version, link, time and schema is \
-             as it was recorded, and ledger and indexes agree with the log.\n\
-             Whether the read models do, `annals replay` shows.\n"
-        ));
-        return Ok(());
-    };
-    for findings in findings {
+/// Prints what was found, and says it in one line; none when all is well.
+pub(super) fn told(verified: &Verified) -> Option<String> {
+    let first = verified.first()?;
+    for findings in &verified.findings {
         print(&format!("{}: {} found\n", findings.kind, findings.count));
         for finding in &findings.first {
             print(&format!("  {}\n", line(finding)));
@@ -81,9 +73,23 @@ fn tell(verified: &Verified) -> Result<(), Exit> {
     }
     let count = verified.count();
     let more = if count > 1 { format!(" ({count} findings in all)") } else { String::new() };
-    let is_whole = findings.iter().all(|findings| findings.kind == KIND);
+    let is_whole = verified.findings.iter().all(|findings| findings.kind == KIND);
     let what = if is_whole { "a key cannot be had that is needed" } else { "the log was changed" };
-    Err(Exit::new(Code::Tampered, format!("{what} at {}{more}", line(first))))
+    Some(format!("{what} at {}{more}", line(first)))
+}
+
+fn tell(verified: &Verified) -> Result<(), Exit> {
+    if let Some(line) = told(verified) {
+        return Err(Exit::new(Code::Tampered, line));
+    }
+    let Verified { events, streams, commands, attempts, head, .. } = verified;
+    print(&format!(
+        "verified: {events} events in {streams} streams up to position {head}, {commands} commands, \
+         {attempts} refusals: every hash, position, version, link, time and schema is as it was \
+         recorded, and ledger and indexes agree with the log.\n\
+         Whether the read models do, `annals replay` shows.\n"
+    ));
+    Ok(())
 }
 
 fn line(finding: &Finding) -> String {

@@ -8,6 +8,8 @@ use crate::{
 };
 
 pub mod audit;
+#[cfg(test)]
+mod changes;
 mod checksum;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;

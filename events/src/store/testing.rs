@@ -9,7 +9,7 @@ use crate::{
     evidence::leaf,
     ids::{Category, CommandId, LogId, StreamName},
     store::{
-        Append, AppendError, Appended, Clock, EventFeed, EventStore, Fingerprint,
+        Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Fingerprint,
         contract::{ACTOR, MORNING, event, good},
     },
 };
@@ -35,6 +35,21 @@ pub(super) fn append(n: u64, words: &[&str]) -> Append {
 
 pub(super) async fn put(store: &impl EventStore, n: u64) -> Result<Appended, AppendError> {
     store.append(vec![append(n, &[&format!("word {n}"), "more"])]).await.remove(0)
+}
+
+/// So many refused commands.
+pub(super) fn attempts(count: u64) -> Vec<Attempt> {
+    let attempt = |n: u64| Attempt {
+        at: MORNING,
+        actor: ACTOR,
+        command_id: CommandId(Uuid::from_u128(n.into())),
+        command: "Accept\0Quote".into(),
+        stream: n.is_multiple_of(2).then(|| append(n, &[]).stream),
+        code: "quote.not_active".into(),
+        token: None,
+        count: 1,
+    };
+    (1..=count).map(attempt).collect()
 }
 
 pub(super) async fn whole_log(store: &impl EventFeed) -> Vec<Arc<Recorded>> {

@@ -11,20 +11,15 @@ use std::{
 };
 
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
-use uuid::Uuid;
 
 use super::{
     PostgresOptions, PostgresStore,
-    testing::{append, assert_whole, meddle, open, options, put, session},
+    testing::{assert_whole, meddle, open, options, put, session},
 };
 use crate::{
     envelope::Position,
-    ids::CommandId,
     postgres::{PostgresError, Server, Wire},
-    store::{
-        Attempt, EventStore as _,
-        contract::{ACTOR, MORNING, good},
-    },
+    store::{EventStore as _, contract::good, testing::attempts},
     testing::TestDatabase,
 };
 
@@ -41,17 +36,7 @@ async fn fill(store: &PostgresStore) {
     for n in 1..=12 {
         good(put(store, n).await);
     }
-    let attempt = |n: u64| Attempt {
-        at: MORNING,
-        actor: ACTOR,
-        command_id: CommandId(Uuid::from_u128(n.into())),
-        command: "Accept\0Quote".into(),
-        stream: n.is_multiple_of(2).then(|| append(n, &[]).stream),
-        code: "quote.not_active".into(),
-        token: None,
-        count: 1,
-    };
-    good(store.record_attempts((1..=20).map(attempt).collect()).await);
+    good(store.record_attempts(attempts(20)).await);
     good(store.save_checkpoint("reactions", Position(7)).await);
 }
 

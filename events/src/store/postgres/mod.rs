@@ -353,6 +353,10 @@ mod proxy;
 mod testing;
 
 #[cfg(test)]
+#[path = "audit_tests.rs"]
+mod auditing;
+
+#[cfg(test)]
 #[path = "carry_tests.rs"]
 mod carrying;
 

@@ -23,9 +23,10 @@ use crate::{
     envelope::{Position, Version},
     ids::CommandId,
     store::{
-        Append, Attempt, EventStore as _,
-        contract::{ACTOR, MORNING, event, good},
+        Append, EventStore as _,
+        contract::{event, good},
         ladder::FORMAT,
+        testing::attempts,
     },
 };
 
@@ -47,17 +48,7 @@ async fn fill(store: &SqliteStore) {
         good(store.append(vec![Append { stream, ..longer }]).await.remove(0));
     }
     good(store.append(vec![append(90, &[])]).await.remove(0));
-    let attempt = |n: u64| Attempt {
-        at: MORNING,
-        actor: ACTOR,
-        command_id: CommandId(Uuid::from_u128(n.into())),
-        command: "AcceptQuote".into(),
-        stream: n.is_multiple_of(2).then(|| append(n, &[]).stream),
-        code: "quote.not_active".into(),
-        token: None,
-        count: 1,
-    };
-    good(store.record_attempts((1..=20).map(attempt).collect()).await);
+    good(store.record_attempts(attempts(20)).await);
     good(store.save_checkpoint("reactions", Position(7)).await);
 }
 

@@ -371,6 +371,10 @@ mod testing;
 mod laws;
 
 #[cfg(test)]
+#[path = "audit_tests.rs"]
+mod auditing;
+
+#[cfg(test)]
 #[path = "carry_tests.rs"]
 mod carrying;
 
