@@ -1,6 +1,6 @@
 //! A data folder that has lost some of its files is refused, and left as it was found.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
 use tests::Process;
 
@@ -20,7 +20,7 @@ const FILES: [&str; 8] = [
 
 /// Copies a folder with what is in it, but for some of it.
 pub(crate) fn copy_without(from: &Path, to: &Path, left_out: &[&str]) {
-    fs::create_dir_all(to).unwrap();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
