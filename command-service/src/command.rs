@@ -1,11 +1,19 @@
 //! The register of commands: the one list that routes, documentation and import go by.
 
-use events::access::{Access, Scope};
+use events::{
+    access::{Access, Scope},
+    codec::CategoryEvents,
+    ids::Category,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::aggregate::{Command, Decide};
+pub use crate::body::ParseError;
+use crate::{
+    aggregate::{Aggregate, Command, Decide},
+    body,
+};
 
 /// One command that callers can send.
 pub struct Entry {
@@ -13,6 +21,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Which tokens may send it.
     pub access: Access,
+    /// The kind of record it is about; none where it may be about several.
+    pub category: Option<Category>,
     /// Parses its body.
     pub parse: fn(&RawValue) -> Result<Box<dyn Command>, ParseError>,
     /// The JSON Schema of its body.
@@ -23,13 +33,13 @@ impl Entry {
     /// A command on one kind of record, for tokens with the scope `write`.
     #[must_use]
     pub fn of<C: Decide>() -> Self {
-        Self::any::<C>(C::NAME, Scope::Write)
+        Self { category: category::<C>(), ..Self::any::<C>(C::NAME, Scope::Write) }
     }
 
     /// A command on one kind of record, for tokens with the scope `admin`.
     #[must_use]
     pub fn admin<C: Decide>() -> Self {
-        Self::any::<C>(C::NAME, Scope::Admin)
+        Self { category: category::<C>(), ..Self::any::<C>(C::NAME, Scope::Admin) }
     }
 
     /// A command on one kind of record, for every valid token: the command itself says whose record
@@ -41,58 +51,24 @@ impl Entry {
 
     /// A command on records of several kinds.
     #[must_use]
-    pub fn any<C: Command + DeserializeOwned + JsonSchema + 'static>(
+    pub fn any<C: Command + DeserializeOwned + Serialize + JsonSchema + 'static>(
         name: &'static str,
         scope: Scope,
     ) -> Self {
+        let schema = |generator: &mut SchemaGenerator| generator.subschema_for::<C>();
         let access = Access::Scope(scope);
-        Self { name, access, parse: parse::<C>, schema: |generator| generator.subschema_for::<C>() }
+        Self { name, access, category: None, parse: parse::<C>, schema }
     }
 }
 
-/// A body that is no such command.
-#[derive(Debug)]
-pub struct ParseError {
-    /// Which field, as a JSON pointer; empty for the body as a whole.
-    pub pointer: String,
-    /// What is wrong with it.
-    pub detail: String,
+const fn category<C: Decide>() -> Option<Category> {
+    Some(<<C::Aggregate as Aggregate>::Event as CategoryEvents>::CATEGORY)
 }
 
-/// The longest text an answer gives about a body; what is echoed of it stays short.
-pub(crate) const DETAIL_MAX: usize = 300;
-
-/// Whether it is a JSON object.
-pub(crate) fn is_object(value: &RawValue) -> bool {
-    value.get().trim_start().starts_with('{')
-}
-
-fn parse<C: Command + DeserializeOwned + 'static>(
+fn parse<C: Command + DeserializeOwned + Serialize + 'static>(
     body: &RawValue,
 ) -> Result<Box<dyn Command>, ParseError> {
-    // A list would be taken for the fields in their order: that is nobody's contract.
-    if !is_object(body) {
-        let detail = "a command is a JSON object".to_owned();
-        return Err(ParseError { pointer: String::new(), detail });
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(body.get());
-    match serde_path_to_error::deserialize::<_, C>(&mut deserializer) {
-        Ok(command) => Ok(Box::new(command)),
-        Err(error) => {
-            let mut pointer = String::new();
-            for segment in error.path() {
-                if !matches!(segment, serde_path_to_error::Segment::Unknown) {
-                    pointer.push('/');
-                    pointer.push_str(&segment.to_string());
-                }
-            }
-            let mut detail = error.inner().to_string();
-            if let Some((end, _)) = detail.char_indices().nth(DETAIL_MAX) {
-                detail.truncate(end);
-            }
-            Err(ParseError { pointer, detail })
-        }
-    }
+    body::parse::<C>(body).map(|command| Box::new(command) as Box<dyn Command>)
 }
 
 /// Every command there is.

@@ -4,6 +4,7 @@
 
 pub mod aggregate;
 pub mod refusal;
+pub mod body;
 pub mod command;
 pub mod customers;
 pub mod sales;

@@ -7,6 +7,8 @@ use events::{
 };
 use serde_json::{Map, Value};
 
+use crate::handle::Expected;
+
 macro_rules! refusals {
     ($($(#[doc = $doc:literal])+ $variant:ident $({ $($field:ident: $type:ty),* $(,)? })? = $code:literal, $message:literal;)*) => {
         /// A rule that refused a command. Codes are stable: clients match on them.
@@ -54,7 +56,7 @@ refusals! {
     /// The record is inactive: it can be read and reactivated, nothing else.
     Inactive = "record.inactive", "the record is inactive";
     /// The stream has another version than the `If-Match` of the caller says (412).
-    VersionConflict { expected: Version, actual: Version } = "record.version_conflict", "the record has version {actual}, not {expected}";
+    VersionConflict { expected: Expected, actual: Version } = "record.version_conflict", "the record has version {actual}, not {expected}";
     /// The command cannot be about a record of that kind.
     UnsupportedType { category: Category } = "record.unsupported_type", "the command does not apply to a record of the type {category}";
     /// The token may not do this (403).

@@ -15,6 +15,7 @@ use crate::{
     config::Cli,
     exit::{Code, Exit},
     modes::check_secret,
+    regular,
     settings::{self, Names, refuse_strangers, usage},
 };
 
@@ -86,6 +87,8 @@ fn with_file(mut command: Command, path: &Path) -> Result<Command, Exit> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
+    // A pipe is never opened: nobody may ever write to it.
+    regular::check(path, MAX_BYTES).map_err(|error| error.to_string())?;
     let mut file = File::open(path).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {

@@ -19,11 +19,14 @@ use projection_service::{
     read_side::ReadSide,
     read_view::ReadView,
 };
-use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::serve::{self, StaticDocument};
+pub use crate::document::document;
+use crate::{
+    serve::{self, StaticDocument},
+    start_page,
+};
 
 /// How many keys that could not be had are named.
 const SHOWN_KEYS: usize = 10;
@@ -156,6 +159,7 @@ pub fn router(health: Health) -> Router {
         .route("/version", get(version))
         .route("/openapi.json", get(openapi))
         .with_state(health)
+        .merge(start_page::router())
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
@@ -254,30 +258,4 @@ async fn openapi(headers: HeaderMap) -> Response {
     static DOCUMENT: OnceLock<StaticDocument> = OnceLock::new();
     let make = || StaticDocument::new("application/json", document().to_string());
     DOCUMENT.get_or_init(make).answer(&headers)
-}
-
-/// The OpenAPI document of both APIs, made from their types.
-#[must_use]
-pub fn document() -> Value {
-    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
-    settings.definitions_path = "/components/schemas".into();
-    let mut generator: SchemaGenerator = settings.into_generator();
-    let mut paths = command_service::http::paths(&mut generator);
-    paths.append(&mut query_api::paths(&mut generator));
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Annals",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": "A CRM backend whose records are the sum of their history. \
-                Commands are sent to `/commands/{Name}`; everything else is a question.",
-            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-        },
-        "security": [{ "token": [] }],
-        "paths": paths,
-        "components": {
-            "schemas": generator.take_definitions(true),
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
-        },
-    })
 }

@@ -9,6 +9,7 @@ use crate::{
     embedded::start,
     exit::{Code, Exit},
     modes::check_secret,
+    regular,
     running::Running,
 };
 
@@ -78,7 +79,7 @@ async fn running(service: &Service, token_file: &std::path::Path) -> Option<Clie
 
 fn read_token(path: &std::path::Path) -> Result<String, Exit> {
     check_secret(path).map_err(|error| Exit::new(Code::Folder, error))?;
-    match fs::read_to_string(path) {
+    match regular::read(path, 4_096) {
         Ok(token) => Ok(token.trim().to_owned()),
         Err(error) => {
             let path = path.display();

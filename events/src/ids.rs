@@ -1,20 +1,38 @@
 //! One identity type per kind of record, and the ids that are derived instead of drawn.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
 /// The namespace of every derived id (uuid v5). Changing it would change every derived id.
 pub const NAMESPACE: Uuid = Uuid::from_u128(0x6a1f_0e3c_52c4_5d0b_9f6e_8d1c_a77a_1500);
+
+/// An id in the one form it is written in: 32 hexadecimal digits in five groups, in either case.
+#[must_use]
+pub fn parse_id(text: &str) -> Option<Uuid> {
+    // The other forms of a UUID have other lengths.
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
+}
+
+/// Reads an id; see [`parse_id`].
+///
+/// # Errors
+/// When it has another form.
+pub fn hyphenated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    parse_id(&text).ok_or_else(|| {
+        de::Error::custom("is no UUID of the form 01234567-89ab-4cde-8f01-23456789abcd")
+    })
+}
 
 macro_rules! id {
     ($($(#[$meta:meta])* $name:ident in $category:ident;)*) => {$(
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(pub Uuid);
+        pub struct $name(#[serde(deserialize_with = "hyphenated")] pub Uuid);
 
         impl $name {
             /// The stream that holds the whole life of this record.
@@ -170,7 +188,7 @@ impl FromStr for StreamName {
     fn from_str(text: &str) -> Result<Self, NotAStream> {
         let (category, id) = text.split_once('-').ok_or(NotAStream)?;
         let category = Category::from_name(category).ok_or(NotAStream)?;
-        let id = Uuid::try_parse(id).map_err(|_| NotAStream)?;
+        let id = parse_id(id).ok_or(NotAStream)?;
         Ok(Self { category, id })
     }
 }
@@ -185,6 +203,7 @@ pub struct RecordRef {
     #[serde(rename = "type")]
     pub category: Category,
     /// The record.
+    #[serde(deserialize_with = "hyphenated")]
     pub id: Uuid,
 }
 
@@ -240,7 +259,7 @@ one_of! {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(transparent)]
-pub struct CommandId(pub Uuid);
+pub struct CommandId(#[serde(deserialize_with = "hyphenated")] pub Uuid);
 
 impl CommandId {
     /// The id of the event at `ordinal` among the events of this command. The same for every retry.
@@ -261,7 +280,7 @@ impl CommandId {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(transparent)]
-pub struct EventId(pub Uuid);
+pub struct EventId(#[serde(deserialize_with = "hyphenated")] pub Uuid);
 
 impl EventId {
     /// The id of the command that this event makes a process manager send.
@@ -276,7 +295,7 @@ impl EventId {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(transparent)]
-pub struct LogId(pub Uuid);
+pub struct LogId(#[serde(deserialize_with = "hyphenated")] pub Uuid);
 
 impl fmt::Display for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -289,7 +308,7 @@ impl fmt::Display for LogId {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(transparent)]
-pub struct KeyId(pub Uuid);
+pub struct KeyId(#[serde(deserialize_with = "hyphenated")] pub Uuid);
 
 /// An id that follows from a natural key: `derived("order:<quote>:<revision>")`.
 ///

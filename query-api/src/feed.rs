@@ -32,7 +32,7 @@ use crate::{
 /// How many events are read from the log at once.
 const BATCH: usize = 1_000;
 /// The most events of one answer.
-const MAX_EVENTS: usize = 1_000_000;
+pub(crate) const MAX_EVENTS: usize = 1_000_000;
 /// How long `wait=true` waits for the first event.
 const PATIENCE: Duration = Duration::from_secs(25);
 

@@ -263,7 +263,8 @@ impl Filter {
             Test::Contains => containing(&folded(&parse_text(name, text)?)).into(),
             Test::OneOf(names) => {
                 let known = names.iter().find(|known| **known == text);
-                let known = known.ok_or_else(|| invalid(&format!("is one of {names:?}")))?;
+                let known =
+                    known.ok_or_else(|| invalid(&format!("is one of {}", names.join(", "))))?;
                 (*known).into()
             }
             Test::Currency => {

@@ -103,8 +103,9 @@ fn headers() -> Vec<Case> {
     let long = "x".repeat(20_001);
     let mut without = case("no content type", r#"{"name":"A"}"#, 415, media);
     without.headers.clear();
-    let mut twice = with("a header twice", ("if-match", "\"0\""), 400, "header.repeated");
-    twice.headers.push(("if-match", "\"0\"".to_owned()));
+    let key = "11111111-1111-4111-8111-111111111111";
+    let mut twice = with("a header twice", ("idempotency-key", key), 400, "header.repeated");
+    twice.headers.push(("idempotency-key", key.to_owned()));
     let mut cases = vec![
         without,
         twice,
@@ -126,13 +127,27 @@ fn headers() -> Vec<Case> {
         let header = ("idempotency-key", key);
         cases.push(with("a key that is no UUID", header, 400, "idempotency_key.invalid"));
     }
-    for version in ["7", "W/\"7\"", "\"x\"", "*", "\"-1\"", "\"99999999999999999999\""] {
+    for version in ["7", "", "\"7", "*, \"7\"", "\"7\" \"8\"", "w/\"7\""] {
         let header = ("if-match", version);
-        cases.push(with("a version that is none", header, 400, "if_match.invalid"));
+        cases.push(with("no list of tags", header, 400, "if_match.invalid"));
     }
-    for instant in
-        ["yesterday", "2026-02-30T00:00:00Z", "2026-01-01T00:00:60Z", "2026-01-01T00:00:00"]
+    // Tags of RFC 9110 that this record, which is not there, does not have.
+    for version in
+        ["W/\"0\"", "\"x\"", "*", "\"-1\"", "\"00\"", "\"7\", \"8\"", "\"99999999999999999999\""]
     {
+        let header = ("if-match", version);
+        cases.push(with("a tag of another", header, 412, "record.version_conflict"));
+    }
+    for instant in [
+        "yesterday",
+        "2026-02-30T00:00:00Z",
+        "2026-01-01T00:00:60Z",
+        "2026-01-01T00:00:00",
+        "0226-01-01T00:00:00Z",
+        "2200-01-01T00:00:00Z",
+        "20250101T100000Z",
+        "2025-01-01T00:00:00+25:00",
+    ] {
         let header = ("annals-effective-at", instant);
         cases.push(with("a time that is none", header, 400, "effective_at.invalid"));
     }

@@ -7,7 +7,7 @@ use events::{
     ids::{AccountId, CommandId, Principal, StreamName},
     money::Money,
     personal::{Clear, Personal},
-    values::{Change, Email, Line, Prose},
+    values::{Change, Email, Line, Prose, Website},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub struct CreateAccount {
     pub industry: Option<Line<100>>,
     /// Its web site.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub website: Option<Line<200>>,
+    pub website: Option<Website>,
     /// Its revenue in a year.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annual_revenue: Option<Money>,
@@ -84,7 +84,7 @@ impl Decide for CreateAccount {
             account_number: self.account_number.clone(),
             customer_type: self.customer_type,
             industry: self.industry.clone(),
-            website: self.website.clone(),
+            website: self.website.clone().map(Into::into),
             annual_revenue: self.annual_revenue,
             employees: self.employees,
             phone: self.phone.clone().map(Personal::from),
@@ -116,7 +116,7 @@ pub struct ChangeAccountDetails {
     pub industry: Change<Line<100>>,
     /// Its web site.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
-    pub website: Change<Line<200>>,
+    pub website: Change<Website>,
     /// Its revenue in a year.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub annual_revenue: Change<Money>,
@@ -149,7 +149,7 @@ impl Decide for ChangeAccountDetails {
             customer_type: self.customer_type.filter(|kind| *kind != state.customer_type),
             account_number: self.account_number.clone().against(state.account_number.as_ref()),
             industry: self.industry.clone().against(state.industry.as_ref()),
-            website: self.website.clone().against(state.website.as_ref()),
+            website: self.website.clone().map(Into::into).against(state.website.as_ref()),
             annual_revenue: self.annual_revenue.against(state.annual_revenue.as_ref()),
             employees: self.employees.against(state.employees.as_ref()),
             phone: self.phone.clone().map(Personal::from),

@@ -25,7 +25,7 @@ use crate::aggregate::{Command, Record};
 type Step = (&'static str, Value);
 
 fn account_id(number: u8) -> AccountId {
-    AccountId(Uuid::from_u128(u128::from(number)))
+    AccountId(Uuid::from_u128(1 + u128::from(number)))
 }
 
 fn contact_id(number: u8) -> ContactId {

@@ -74,7 +74,7 @@ async fn a_stale_version_is_refused_and_a_repeat_of_its_success_is_not() {
     let request = |expected| {
         let mut request =
             world.request("ChangeAccountDetails", world.parse("ChangeAccountDetails", &change));
-        request.expected = Some(Version(expected));
+        request.expected = Some(Expected::version(Version(expected)));
         request
     };
 

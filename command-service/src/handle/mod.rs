@@ -7,7 +7,7 @@ mod prepare;
 mod request;
 
 pub use fresh::Freshened;
-pub use request::{Accepted, Clock, CommandError, Request, system};
+pub use request::{Accepted, Clock, CommandError, Expected, Request, system};
 
 use std::sync::Arc;
 

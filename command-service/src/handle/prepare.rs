@@ -55,7 +55,8 @@ impl Handler {
     ) -> Result<Option<Prepared>, CommandError> {
         let Own { loaded: own, is_read } = own;
         basis.states = States::default();
-        if let Some(expected) = request.expected.filter(|expected| *expected != own.version) {
+        if let Some(expected) = request.expected.as_ref().filter(|it| !it.allows(own.version)) {
+            let expected = expected.clone();
             return Err(Refusal::VersionConflict { expected, actual: own.version }.into());
         }
         let command = &*request.command;

@@ -1,6 +1,6 @@
 //! What goes into the write loop, and what comes out of it.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use events::{
     Actor, ActorKind, Channel, Instant, Position, Version,
@@ -9,6 +9,7 @@ use events::{
     store::StoreError,
     values::Prose,
 };
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::fresh::Freshened;
@@ -30,7 +31,7 @@ pub struct Request {
     /// What it says.
     pub command: Box<dyn Command>,
     /// The version the caller has seen (`If-Match`).
-    pub expected: Option<Version>,
+    pub expected: Option<Expected>,
     /// Business time, when it differs from now.
     pub effective_at: Option<Instant>,
     /// Why.
@@ -56,6 +57,57 @@ impl Request {
     /// The token it came with; none where the product itself asks.
     pub(crate) fn token(&self) -> Option<TokenId> {
         self.authority.as_ref().map(|authority| authority.token)
+    }
+}
+
+/// What the caller has seen of the record (`If-Match` of RFC 9110).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// It is there, in whichever version.
+    Exists,
+    /// It has one of these versions; where there are none, no version will do.
+    OneOf(Vec<Version>),
+}
+
+impl Expected {
+    /// The record has this version.
+    #[must_use]
+    pub fn version(version: Version) -> Self {
+        Self::OneOf(vec![version])
+    }
+
+    /// Whether a record of that version is what was expected.
+    #[must_use]
+    pub fn allows(&self, version: Version) -> bool {
+        match self {
+            Self::Exists => version > Version::NONE,
+            Self::OneOf(versions) => versions.contains(&version),
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists => f.write_str("one that is there"),
+            Self::OneOf(versions) => match versions.as_slice() {
+                [] => f.write_str("none that it could have"),
+                [version] => version.fmt(f),
+                [..] => f.write_str("one of those named"),
+            },
+        }
+    }
+}
+
+impl Serialize for Expected {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Exists => serializer.serialize_str("*"),
+            Self::OneOf(versions) => match versions.as_slice() {
+                [version] => version.serialize(serializer),
+                versions => versions.serialize(serializer),
+            },
+        }
     }
 }
 

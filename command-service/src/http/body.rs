@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{headers::require_json, problem::Problem, strict_json};
-use crate::command::is_object;
+use crate::body::is_object;
 
 /// Reads a body of JSON of at most `limit` bytes.
 ///

@@ -1,11 +1,15 @@
 //! What comes with a command besides its body.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use events::{Channel, Instant, Version, access::PresentedToken, ids::CommandId, values::Prose};
-use jiff::Timestamp;
-use uuid::Uuid;
+use events::{
+    Channel, Instant, Version,
+    access::PresentedToken,
+    ids::{CommandId, parse_id},
+    values::Prose,
+};
 
 use super::{problem::Problem, reason::reason};
+use crate::{body::judge_id, handle::Expected};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const EFFECTIVE_AT: HeaderName = HeaderName::from_static("annals-effective-at");
@@ -15,7 +19,7 @@ const CHANNEL: HeaderName = HeaderName::from_static("annals-channel");
 #[derive(Debug, Default)]
 pub(crate) struct CommandHeaders {
     pub(crate) command_id: Option<CommandId>,
-    pub(crate) expected: Option<Version>,
+    pub(crate) expected: Option<Expected>,
     pub(crate) effective_at: Option<Instant>,
     pub(crate) reason: Option<Prose>,
 }
@@ -39,7 +43,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
 impl CommandHeaders {
     pub(crate) fn parse(headers: &HeaderMap) -> Result<Self, Problem> {
         let command_id = single(headers, &IDEMPOTENCY_KEY)?.map(command_id).transpose()?;
-        let expected = single(headers, &header::IF_MATCH)?.map(version).transpose()?;
+        let expected = if_match(headers)?;
         let effective_at = single(headers, &EFFECTIVE_AT)?.map(instant).transpose()?;
         let reason = reason(headers)?;
         Ok(Self { command_id, expected, effective_at, reason })
@@ -52,29 +56,67 @@ pub(crate) fn given_id(headers: &HeaderMap) -> Option<CommandId> {
 }
 
 fn command_id(text: &str) -> Result<CommandId, Problem> {
-    match Uuid::try_parse(text) {
-        Ok(id) if !id.is_nil() && text.len() == 36 => Ok(CommandId(id)),
-        _ => Err(bad("idempotency_key.invalid", "the Idempotency-Key is no UUID")),
+    match parse_id(text) {
+        Some(id) if judge_id(id).is_ok() => Ok(CommandId(id)),
+        _ => Err(bad(
+            "idempotency_key.invalid",
+            "the Idempotency-Key is a UUID of the form 01234567-89ab-4cde-8f01-23456789abcd",
+        )),
     }
 }
 
-fn version(text: &str) -> Result<Version, Problem> {
-    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let digits = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    digits
-        .and_then(|text| text.parse().ok())
-        .map(Version)
-        .ok_or_else(|| bad("if_match.invalid", "If-Match is no version of the form \"7\""))
+/// The versions that `If-Match` allows (RFC 9110, section 13.1.1): `*`, or a list of entity tags.
+///
+/// A weak tag never matches, nor does a tag that no record has.
+fn if_match(headers: &HeaderMap) -> Result<Option<Expected>, Problem> {
+    let refused = || {
+        bad("if_match.invalid", "If-Match is `*` or versions in quotes, as ETag gives them: \"7\"")
+    };
+    let mut versions = Vec::new();
+    let mut all = headers.get_all(header::IF_MATCH).iter().peekable();
+    if all.peek().is_none() {
+        return Ok(None);
+    }
+    let mut count = 0;
+    for value in all {
+        let text = value.to_str().map_err(|_| refused())?.trim();
+        if text == "*" {
+            let alone = headers.get_all(header::IF_MATCH).iter().count() == 1;
+            return if alone { Ok(Some(Expected::Exists)) } else { Err(refused()) };
+        }
+        let mut rest = text;
+        loop {
+            rest = rest.trim_start_matches([' ', '\t', ',']);
+            if rest.is_empty() {
+                break;
+            }
+            let tag = rest.strip_prefix("W/").unwrap_or(rest);
+            let is_weak = tag.len() < rest.len();
+            let (tag, after) =
+                tag.strip_prefix('"').and_then(|tag| tag.split_once('"')).ok_or_else(refused)?;
+            rest = after.trim_start_matches([' ', '\t']);
+            if !(rest.is_empty() || rest.starts_with(',')) || tag.contains(' ') {
+                return Err(refused());
+            }
+            count += 1;
+            versions.extend(version(tag).filter(|_| !is_weak));
+        }
+    }
+    if count == 0 { Err(refused()) } else { Ok(Some(Expected::OneOf(versions))) }
 }
 
-/// An instant of RFC 3339.
+/// The version that a tag names, written as the product writes it: `01` is no version.
+fn version(tag: &str) -> Option<Version> {
+    let number = tag.parse::<u64>().ok()?;
+    (number.to_string() == tag).then_some(Version(number))
+}
+
+/// An instant of RFC 3339, within the range of the product.
 pub(crate) fn instant(text: &str) -> Result<Instant, Problem> {
-    let refused = || bad("effective_at.invalid", "the effective time is no instant of RFC 3339");
-    // A leap second names an instant that does not exist in the log's time.
-    if text.get(17..19) == Some("60") {
-        return Err(refused());
-    }
-    text.parse::<Timestamp>().map(Instant::from).map_err(|_| refused())
+    Instant::parse(text).map_err(|why| {
+        let detail = format!("the effective time {why}");
+        Problem::new(StatusCode::BAD_REQUEST, "effective_at.invalid", detail)
+    })
 }
 
 /// The way the command came in.

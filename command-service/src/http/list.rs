@@ -18,7 +18,7 @@ use events::{
 };
 use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -32,10 +32,10 @@ use super::{
 };
 use crate::{
     attempts::Refused,
+    body::{ParseError, explain, is_object, judge_id},
     caller::Caller,
     command::Entry,
-    command::{DETAIL_MAX, is_object},
-    handle::{Accepted, Request},
+    handle::{Accepted, Expected, Request},
 };
 
 /// What attempts call a list that was refused as a whole.
@@ -46,16 +46,17 @@ const TOGETHER: usize = 512;
 /// One command of a list.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Item {
+#[schemars(rename = "Item")]
+pub(crate) struct Item<D> {
     /// The command's id: makes it happen once.
     #[serde(default)]
-    id: Option<Uuid>,
+    id: Option<CommandId>,
     /// Its name.
     #[serde(rename = "type")]
     name: String,
     /// The command.
-    #[schemars(with = "serde_json::Value")]
-    data: Box<RawValue>,
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    data: D,
     /// The version the caller has seen.
     #[serde(default)]
     expected_version: Option<Version>,
@@ -118,10 +119,7 @@ async fn read(
     may_write(caller)?;
     let body = body::whole(headers, body, MAX_LIST_BODY).await?;
     strict_json::check(&body)?;
-    let items = items(&body).map_err(|error| {
-        let detail: String = error.to_string().chars().take(DETAIL_MAX).collect();
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "list.invalid", detail)
-    })?;
+    let items = items(&body)?;
     if items.len() > MAX_LIST {
         let detail = format!("a list has at most {MAX_LIST} commands");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "list.too_long", detail));
@@ -129,19 +127,37 @@ async fn read(
     Ok((items, channel(headers)?))
 }
 
+/// An item as it came: its command is parsed on its own.
+type Listed = Item<Box<RawValue>>;
+
 /// The items of a list. Each is an object: fields without names would be taken by their order.
-fn items(body: &[u8]) -> Result<Vec<Item>, serde_json::Error> {
-    let items: Vec<&RawValue> = serde_json::from_slice(body)?;
-    let parse = |item: &RawValue| match is_object(item) {
-        true => serde_json::from_str(item.get()),
-        false => Err(serde::de::Error::custom("an item of the list is no object")),
+fn items(body: &[u8]) -> Result<Vec<Listed>, Problem> {
+    let invalid = |pointer: String, detail: &str| {
+        let detail = format!("{detail}: a list holds objects with `type`, `data` and more");
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "list.invalid", detail).at(pointer)
     };
-    items.into_iter().map(parse).collect()
+    let items: Vec<&RawValue> = serde_json::from_slice(body)
+        .map_err(|_| invalid(String::new(), "the body must be a list"))?;
+    let parse = |(index, item): (usize, &RawValue)| {
+        if !is_object(item) {
+            return Err(invalid(format!("/{index}"), "must be a JSON object"));
+        }
+        let parsed = serde_json::from_str::<Listed>(item.get());
+        let parsed = parsed.map_err(|error| {
+            let ParseError { pointer, detail } = explain::<Item<IgnoredAny>>(item, &error);
+            invalid(format!("/{index}{pointer}"), &detail)
+        })?;
+        if let Some(Err(why)) = parsed.id.map(|id| judge_id(id.0)) {
+            return Err(invalid(format!("/{index}/id"), why));
+        }
+        Ok(parsed)
+    };
+    items.into_iter().enumerate().map(parse).collect()
 }
 
 async fn run_all(
     app: &App,
-    items: Vec<Item>,
+    items: Vec<Listed>,
     caller: &Caller,
     channel: Channel,
 ) -> Result<Vec<ItemAnswer>, Problem> {
@@ -151,7 +167,7 @@ async fn run_all(
     let mut order = Vec::new();
     let mut refused = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
-        let id = item.id;
+        let id = item.id.map(|id| id.0);
         let entry = app.entry(&item.name);
         let parsed = match &entry {
             Ok(entry) => parse(app, entry, item, caller, channel).inspect_err(|problem| {
@@ -194,14 +210,14 @@ async fn run_all(
 fn parse(
     app: &App,
     entry: &Entry,
-    item: Item,
+    item: Listed,
     caller: &Caller,
     channel: Channel,
 ) -> Result<Request, Problem> {
     may_send(caller, entry)?;
     let headers = CommandHeaders {
-        command_id: item.id.map(CommandId),
-        expected: item.expected_version,
+        command_id: item.id,
+        expected: item.expected_version.map(Expected::version),
         effective_at: item.effective_at.as_deref().map(instant).transpose()?,
         reason: item.reason,
     };

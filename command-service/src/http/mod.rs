@@ -26,7 +26,7 @@ use crate::{
 
 pub use acts::{ADMINISTRATION, Administrator};
 pub use body::object;
-pub use document::paths;
+pub use document::{narrow, paths};
 pub use evidence::{AttemptBody, Attempts, AttemptsQuery, page_of_attempts};
 pub use in_work::{InWork, Weighed};
 pub use problem::Problem;

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use events::{Channel, access::Scope, ids::CommandId};
+use events::{Channel, access::Scope, ids::CommandId, values::nearest};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -77,7 +77,10 @@ impl App {
     /// The command of that name.
     pub(crate) fn entry(&self, name: &str) -> Result<&Entry, Problem> {
         self.entries.get(name).ok_or_else(|| {
-            Problem::new(StatusCode::NOT_FOUND, "command.unknown", "there is no such command")
+            let near = nearest(name, self.entries.keys().copied());
+            let hint = near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"));
+            let detail = format!("there is no such command{hint}: `annals commands` lists all");
+            Problem::new(StatusCode::NOT_FOUND, "command.unknown", detail)
         })
     }
 

@@ -45,7 +45,7 @@ impl Problem {
         }
     }
 
-    fn at(mut self, pointer: impl Into<String>) -> Self {
+    pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {
         self.pointer = Some(pointer.into()).filter(|pointer| !pointer.is_empty());
         self
     }
@@ -66,14 +66,16 @@ impl Problem {
     }
 }
 
-fn status_of(refusal: &Refusal) -> StatusCode {
-    match refusal {
-        Refusal::AccessDenied => StatusCode::FORBIDDEN,
-        Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
-        Refusal::VersionConflict { .. } => StatusCode::PRECONDITION_FAILED,
-        Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+/// The status that a rule's refusal is answered with.
+pub(crate) fn status_of_code(code: &str) -> u16 {
+    let status = match code {
+        "access.denied" => StatusCode::FORBIDDEN,
+        "record.not_found" => StatusCode::NOT_FOUND,
+        "record.version_conflict" => StatusCode::PRECONDITION_FAILED,
+        "internal" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
-    }
+    };
+    status.as_u16()
 }
 
 impl From<Refusal> for Problem {
@@ -81,7 +83,8 @@ impl From<Refusal> for Problem {
         Self {
             title: "The command was refused",
             params: refusal.params(),
-            ..Self::new(status_of(&refusal), refusal.code(), refusal.to_string())
+            status: status_of_code(refusal.code()),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code(), refusal.to_string())
         }
     }
 }

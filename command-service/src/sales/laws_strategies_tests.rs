@@ -63,7 +63,7 @@ fn days() -> impl Strategy<Value = Day> {
 fn lines() -> impl Strategy<Value = DocumentLine> {
     let quantities = (1..=500_000_000_i64).prop_map(|scaled| Quantity::new(scaled).unwrap());
     let prices = (0..=2_000_000_000_i64).prop_map(|scaled| UnitPrice::new(scaled).unwrap());
-    (0..6_u128, quantities, prices, of(discounts()), of(amounts())).prop_map(
+    (1..7_u128, quantities, prices, of(discounts()), of(amounts())).prop_map(
         |(id, quantity, unit_price, discount, tax)| DocumentLine {
             line_id: Uuid::from_u128(id),
             product: line("Desk"),
@@ -108,7 +108,7 @@ pub(super) fn pricing_steps() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => lines().prop_map(add_line),
         2 => lines().prop_map(|line| change_line(&line)),
-        1 => (0..6_u128).prop_map(move |id| {
+        1 => (1..7_u128).prop_map(move |id| {
             step(&RemoveQuoteLine { quote_id, line_id: Uuid::from_u128(id) })
         }),
         1 => of(discounts()).prop_map(move |discount| {

@@ -1,12 +1,14 @@
 //! What a mapping file may say, and what makes one wrong before anything is sent.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, bail};
+use command_service::body::{ParseError, explain_tree};
 use events::values::Zone;
 use serde::Deserialize;
 
 use super::encoding::Encoding;
+use crate::regular;
 
 /// Stands in `key` for the number of the row: for lists whose only natural key is personal.
 pub const ROW_KEY: &str = "#row";
@@ -229,6 +231,20 @@ pub enum Blank {
     Refuse,
 }
 
+/// No mapping is longer.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What is wrong with a mapping, in plain words where it is TOML at all.
+fn plain(text: &str, message: &str) -> String {
+    let table = toml::from_str::<toml::Table>(text).ok();
+    let tree = table.and_then(|table| serde_json::to_value(table).ok());
+    match tree.and_then(|tree| explain_tree::<Mapping>(&tree)) {
+        Some(ParseError { pointer, detail }) if pointer.is_empty() => detail,
+        Some(ParseError { pointer, detail }) => format!("`{pointer}` {detail}"),
+        None => message.replace('\n', " "),
+    }
+}
+
 impl Mapping {
     /// Reads and checks a mapping file.
     ///
@@ -236,7 +252,7 @@ impl Mapping {
     /// When it cannot be read or says something that makes no sense. One line each.
     pub fn load(path: &Path) -> Result<Self> {
         let name = path.display();
-        let text = fs::read_to_string(path).with_context(|| format!("cannot open {name}"))?;
+        let text = regular::read(path, MAX_BYTES).with_context(|| format!("cannot open {name}"))?;
         Self::parse(&text).with_context(|| name.to_string())
     }
 
@@ -248,7 +264,7 @@ impl Mapping {
         let mapping: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-            anyhow::anyhow!("line {line}: {}", error.message().replace('\n', " "))
+            anyhow::anyhow!("line {line}: {}", plain(text, error.message()))
         })?;
         mapping.check()?;
         Ok(mapping)

@@ -9,6 +9,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use aws_lc_rs::digest;
 
+use crate::regular;
+
 use super::{
     encoding::Encoding,
     mapping::{FileFormat, UnnamedColumns},
@@ -104,6 +106,8 @@ impl Table {
     /// When the file cannot be read, is empty, is no text, or its header is unclear. One line each.
     pub(super) fn open(path: &Path, format: &FileFormat) -> Result<Self> {
         let name = path.display();
+        // A pipe that nobody writes to would be waited for without an end.
+        regular::check(path, u64::MAX).with_context(|| format!("cannot open {name}"))?;
         let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
         let mut input = BufReader::with_capacity(64 * 1024, file);
         skip_byte_order_mark(&mut input).with_context(|| name.to_string())?;

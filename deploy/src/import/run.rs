@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use events::values::Zone;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use tokio::sync::watch;
 
 use super::{
@@ -22,6 +22,7 @@ use super::{
     report::{Outcome, StepSummary, Summary, Unfinished},
     sink::CommandSink,
 };
+use crate::telling::progress;
 
 /// How many commands go in one request: one durable write of the service takes them all.
 const BATCH: usize = 500;
@@ -157,10 +158,7 @@ fn bar(plan: &Plan, quiet: bool) -> ProgressBar {
     let size = |step: &PlannedStep| {
         std::fs::metadata(&plan.files[&step.file].path).map_or(0, |metadata| metadata.len())
     };
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {elapsed}, {eta} left");
-    let bar = ProgressBar::new(plan.steps.iter().map(size).sum());
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    let bar = progress("{msg} {wide_bar} {percent}% {elapsed}, {eta} left");
+    bar.set_length(plan.steps.iter().map(size).sum());
+    bar
 }

@@ -12,7 +12,7 @@ pub mod migrate;
 
 use std::io::Write;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     exit::{Code, Exit},
     progress::Line,
     shown::all_shown,
+    telling::progress,
 };
 
 /// Runs some long work of the service and shows its progress; answers with what it saw.
@@ -42,12 +43,9 @@ async fn watch_work(client: &Client, path: &str, body: &Value) -> Result<Value, 
     outcome.unwrap_or_else(|| Err(Exit::failed("the service ended before the work did")))
 }
 
-/// A bar on standard error: events per second and the time that is left. Hidden without a terminal.
+/// A bar on standard error: events per second and the time that is left.
 fn progress_bar() -> ProgressBar {
-    let template = "{bar:40} {pos}/{len} {msg}, {per_sec}, {eta} left";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style)
+    progress("{bar:40} {pos}/{len} {msg}, {per_sec}, {eta} left")
 }
 
 /// Waits until questions show everything that was written, and says up to where.

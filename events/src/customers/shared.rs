@@ -7,7 +7,7 @@ use crate::{
     ids::Principal,
     money::{Currency, Money},
     personal::{Personal, personal_fields},
-    values::Line,
+    values::{Country, Line},
 };
 
 /// What an address is for. A record has at most one of each.
@@ -45,7 +45,7 @@ pub struct Address {
     pub postal_code: Option<Line<20>>,
     /// Country or region, as people write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub country: Option<Line<80>>,
+    pub country: Option<Country>,
 }
 
 /// An address was set, or replaced.

@@ -95,6 +95,15 @@ impl Currency {
         }
     }
 
+    /// Every currency, by its code.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let letters = || ('A'..='Z').map(String::from);
+        let pairs =
+            letters().flat_map(move |first| letters().map(move |second| first.clone() + &second));
+        let codes = pairs.flat_map(move |pair| letters().map(move |third| pair.clone() + &third));
+        codes.filter_map(|code| Self::new(&code).ok())
+    }
+
     /// The three letters.
     #[must_use]
     pub fn code(self) -> &'static str {

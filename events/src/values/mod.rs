@@ -2,14 +2,18 @@
 
 mod calendar;
 mod change;
+mod country;
 mod email;
 mod instant;
+mod name;
 mod near;
 mod text;
 
 pub use calendar::{Day, Zone};
 pub use change::Change;
+pub use country::{Country, Website};
 pub use email::Email;
+pub use name::{judge_line, line_pattern};
 pub use near::nearest;
 pub use text::{Line, Prose};
 

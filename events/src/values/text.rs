@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{InvalidValue, invalid};
 
@@ -36,9 +36,15 @@ fn check_length(text: &str, max: usize) -> Result<(), InvalidValue> {
 
 /// One line of text of 1 to `MAX` characters: no control characters, not only blanks.
 /// Leading and trailing blanks are cut off.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line<const MAX: usize>(String);
+
+impl<const MAX: usize> Serialize for Line<MAX> {
+    // Named, so that a walk over a command finds it; JSON shows the text alone.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct("Line", &self.0)
+    }
+}
 
 impl<const MAX: usize> Line<MAX> {
     /// Parses a line.

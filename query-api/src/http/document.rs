@@ -1,5 +1,6 @@
 //! The query API's part of the OpenAPI document, made from the types.
 
+use events::ids::Category;
 use projection_service::{
     access::{OrganizationRecord, UserRecord},
     customers::{AccountRecord, ConnectionRoleRecord, ConnectionView, ContactRecord, NoteRecord},
@@ -13,10 +14,12 @@ use super::{
     params::MAX_LIMIT,
     problem::Problem,
     routes::{CONNECTIONS, LISTS, NOTES},
+    shapes::{ID, MOMENT, POSITION, categories, currency, day, instant, sought, uuid},
 };
 use crate::{
     access::{ListedToken, TOKEN_LIST},
     customers::{connections::Connection, timeline::Entry},
+    feed::MAX_EVENTS,
     history::Happened,
     list::{Filter, List, Test},
     sales::{chains::Sale, ledger::By, revenue::Revenue},
@@ -78,6 +81,26 @@ pub fn paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
     document.paths
 }
 
+/// What no question can be asked with.
+const BAD: &[&str] = &[
+    "query.malformed",
+    "parameter.repeated",
+    "as_of.invalid",
+    "sense.unsupported",
+    "at_least.invalid",
+    "at_least.unknown",
+    "after.invalid",
+    "after.unknown",
+    "cursor.invalid",
+    "request.malformed",
+    "request.invalid",
+    "host.malformed",
+    "target.malformed",
+];
+
+/// What a parameter is refused with.
+const REFUSED: &[&str] = &["parameter.invalid", "parameter.unknown", "as_of.future", "log_begins"];
+
 struct Document {
     problem: Value,
     paths: Map<String, Value>,
@@ -102,11 +125,13 @@ impl Document {
                 json!({ "name": "id", "in": "path", "required": true, "schema": uuid() }),
             );
         }
+        let is_evidence = path == "/events" || path.ends_with("/history");
         let header = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
-        let operation = json!({
+        let mut operation = json!({
             "operationId": path.trim_start_matches('/').replace("/{id}/", "-").replace("/{id}", "-one"),
             "tags": ["queries"],
             "summary": summary,
+            "x-required-scope": if is_evidence { "audit" } else { "read" },
             "parameters": parameters,
             "responses": {
                 "200": {
@@ -121,13 +146,37 @@ impl Document {
                     },
                     "content": { media: { "schema": answer } },
                 },
-                "default": {
-                    "description": "Why not.",
-                    "content": { "application/problem+json": { "schema": self.problem } },
-                },
             },
         });
+        self.add_refusals(path, &mut operation);
         self.paths.insert(path.to_owned(), json!({ "get": operation }));
+    }
+
+    /// How the question can be refused, status by status.
+    fn add_refusals(&self, path: &str, operation: &mut Value) {
+        let refused = |description: &str, codes: &[&str]| {
+            let schema =
+                json!({ "allOf": [self.problem, { "properties": { "code": { "enum": codes } } }] });
+            json!({
+                "description": description,
+                "content": { "application/problem+json": { "schema": schema } },
+            })
+        };
+        let mut codes = REFUSED.to_vec();
+        if LISTS.iter().any(|list| list.path == path) {
+            codes.extend(["sort.unknown", "sort.needs_filter"]);
+        }
+        if path.ends_with("revenue") || path == "/pipeline" {
+            codes.push("by.unknown");
+        }
+        let responses = &mut operation["responses"];
+        responses["400"] = refused("It cannot be read, or asks for no moment of this log.", BAD);
+        responses["422"] =
+            refused("A parameter is unknown or has a value it does not take.", &codes);
+        if path.contains("{id}") || path == "/organization" {
+            let description = "There is no such record, or there was none at that time.";
+            responses["404"] = refused(description, &["record.not_found"]);
+        }
     }
 
     fn records(&mut self, generator: &mut SchemaGenerator) {
@@ -158,12 +207,17 @@ impl Document {
     }
 
     fn feed(&mut self) {
-        let position = json!({ "type": "string", "pattern": "^[0-9]+$" });
+        let position = json!({ "type": "string", "pattern": POSITION, "example": "0" });
+        let limit =
+            json!({ "type": "integer", "minimum": 1, "maximum": MAX_EVENTS, "example": 100 });
+        let stream = json!({ "type": "string", "pattern": format!(
+            "^({})-{}", Category::ALL.map(Category::name).join("|"), &ID[1..]
+        ) });
         let parameters = vec![
             query("after", &position, "Only events after this position."),
-            query("limit", &json!({ "type": "integer", "minimum": 1 }), "How many at most."),
-            query("category", &json!({ "type": "string" }), "Only streams of this kind."),
-            query("stream", &json!({ "type": "string" }), "Only this stream: `category-uuid`."),
+            query("limit", &limit, "How many at most."),
+            query("category", &categories(), "Only streams of this kind."),
+            query("stream", &stream, "Only this stream: `category-uuid`."),
             query("wait", &json!({ "type": "boolean" }), "At the end, wait for what comes."),
         ];
         let summary = "The log, CloudEvents 1.0, one a line. Needs the scope `audit`.";
@@ -181,23 +235,20 @@ fn shapes<T: JsonSchema>(generator: &mut SchemaGenerator) -> (Value, Value) {
     (schema::<T>(generator), schema::<Page<T>>(generator))
 }
 
-fn uuid() -> Value {
-    json!({ "type": "string", "format": "uuid" })
-}
-
 fn query(name: &str, schema: &Value, description: &str) -> Value {
     json!({ "name": name, "in": "query", "schema": schema, "description": description })
 }
 
 fn text(name: &str, description: &str) -> Value {
-    query(name, &json!({ "type": "string" }), description)
+    query(name, &sought(), description)
 }
 
 /// The parameters that say which moment a question is about.
 fn time(both_senses: bool) -> Vec<Value> {
     let mut parameters = vec![
-        text(
+        query(
             "at_least",
+            &json!({ "type": "string", "pattern": POSITION, "example": "1" }),
             "Wait until the answer holds at this position or a later one, or say 503.",
         ),
         query(
@@ -206,10 +257,12 @@ fn time(both_senses: bool) -> Vec<Value> {
             "Wait, for half a second at most, until the answer holds at the end the log had when the \
              question came in. Moments of the past, and the further pages of a list, never wait.",
         ),
-        text(
+        query(
             "as_of",
-            "A position, an instant of RFC 3339, or a day: its end in the organisation's zone. \
-             Between 1900 and 2199.",
+            &json!({ "type": "string", "anyOf": [{ "pattern": POSITION }, { "pattern": MOMENT }],
+                "example": "1" }),
+            "A position, an instant of RFC 3339, or a day: its end in the organisation's zone. Days \
+             and instants from 1900 to 2199.",
         ),
     ];
     let senses: &[&str] = if both_senses { &["recorded", "effective"] } else { &["recorded"] };
@@ -222,7 +275,11 @@ fn page() -> Vec<Value> {
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT });
     vec![
         query("limit", &limit, "How many items."),
-        text("cursor", "Where the page begins: `next` of the page before."),
+        query(
+            "cursor",
+            &json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,2000}$" }),
+            "Where the page begins: `next` of the page before.",
+        ),
     ]
 }
 
@@ -240,27 +297,29 @@ fn of_list(list: &List) -> Vec<Value> {
 fn of_filter(filter: &Filter) -> Value {
     let (schema, description) = match filter.test {
         Test::Id => (uuid(), "Is this id."),
-        Test::Text => (json!({ "type": "string" }), "Is this."),
-        Test::Folded => (json!({ "type": "string" }), "Is this, in whatever case."),
-        Test::Contains => (json!({ "type": "string" }), "Contains this, in whatever case."),
+        Test::Text => (sought(), "Is this."),
+        Test::Folded => (sought(), "Is this, in whatever case."),
+        Test::Contains => (sought(), "Contains this, in whatever case."),
         Test::OneOf(names) => (json!({ "type": "string", "enum": names }), "Is this."),
-        Test::Currency => {
-            (json!({ "type": "string", "pattern": "^[A-Z]{3}$" }), "Is this currency.")
-        }
-        Test::FromDay => (json!({ "type": "string", "format": "date" }), "Is this day or later."),
-        Test::ToDay => (json!({ "type": "string", "format": "date" }), "Is this day or earlier."),
-        Test::From => (json!({ "type": "string", "format": "date-time" }), "Is then or later."),
-        Test::Before => (json!({ "type": "string", "format": "date-time" }), "Is earlier."),
+        Test::Currency => (currency(), "Is this currency."),
+        Test::FromDay => (day(), "Is this day or later."),
+        Test::ToDay => (day(), "Is this day or earlier."),
+        Test::From => (instant(), "Is then or later."),
+        Test::Before => (instant(), "Is earlier."),
     };
     query(filter.parameter, &schema, description)
 }
 
 fn narrowing_of_timelines() -> Vec<Value> {
-    let date = json!({ "type": "string", "format": "date" });
+    let date = day();
     vec![
         text("kind", "Only events of this type: `opportunity.won`."),
-        text("record_type", "Only events on this kind of record."),
-        text("channel", "Only what came in this way."),
+        query("record_type", &categories(), "Only events on this kind of record."),
+        query(
+            "channel",
+            &json!({ "type": "string", "enum": ["api", "import", "process", "system"] }),
+            "Only what came in this way.",
+        ),
         query("actor", &uuid(), "Only what this user did."),
         query("from", &date, "From this day on."),
         query("to", &date, "Up to the end of this day."),
@@ -270,7 +329,7 @@ fn narrowing_of_timelines() -> Vec<Value> {
 fn narrowing_of_connections() -> Vec<Value> {
     vec![
         query("role", &uuid(), "Only with this role of the other side."),
-        text("with", "Only with this kind of record."),
+        query("with", &categories(), "Only with this kind of record."),
         query("ended", &json!({ "type": "boolean" }), "Only ended ones, or only others."),
     ]
 }
@@ -278,7 +337,7 @@ fn narrowing_of_connections() -> Vec<Value> {
 fn splitting(with_parties: bool) -> Vec<Value> {
     let mut names: Vec<_> = By::ALL.iter().map(|(_, name)| *name).collect();
     names.extend(["quarter", "year"]);
-    let date = json!({ "type": "string", "format": "date" });
+    let date = day();
     let mut parameters = vec![
         query("by", &json!({ "type": "string", "enum": names }), "By what the sums are split."),
         query("subtree", &json!({ "type": "boolean" }), "With all accounts below the account."),
@@ -287,7 +346,7 @@ fn splitting(with_parties: bool) -> Vec<Value> {
         text("office", "Only sales of users of this office."),
         text("stage", "Only in this stage."),
         text("product", "Only of this product."),
-        text("currency", "Only in this currency."),
+        query("currency", &currency(), "Only in this currency."),
         query("period_from", &date, "Only what closes in this month or later."),
         query("period_to", &date, "Only what closes in this month or earlier."),
     ];

@@ -9,6 +9,7 @@ pub(crate) mod params;
 pub(crate) mod problem;
 pub(crate) mod refusals;
 pub(crate) mod routes;
+pub(crate) mod shapes;
 pub(crate) mod turn;
 mod waiting;
 

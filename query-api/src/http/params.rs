@@ -11,7 +11,7 @@ pub(crate) const MAX_LIMIT: usize = 200;
 /// The items of a page where the caller does not say.
 pub(crate) const DEFAULT_LIMIT: usize = 50;
 /// The longest text of a filter, in characters.
-const MAX_TEXT: usize = 300;
+pub(crate) const MAX_TEXT: usize = 300;
 
 /// What stands after the `?`. Whoever knows a parameter takes it out; what is left is unknown.
 #[derive(Clone, Debug, Default)]

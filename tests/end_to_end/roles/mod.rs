@@ -63,6 +63,7 @@ fn asked(path: &str, ids: &BTreeMap<&str, Uuid>) -> String {
     let id =
         ids.get(first).copied().unwrap_or(Uuid::from_u128(0xA11_0000_4000_8000_0000_0000_0001));
     let path = path.replace("{id}", &id.to_string());
+    let path = path.replace("{type}/{version}", "account.created/1");
     match QUERIES.iter().find(|(of, _)| *of == path) {
         Some((_, query)) => format!("{path}?{query}"),
         None => path,

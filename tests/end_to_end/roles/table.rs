@@ -16,6 +16,8 @@ pub(super) const QUERIES: &[(&str, &str)] = &[("/events", "limit=1")];
 /// The rows.
 pub(super) const ROWS: &[(&str, &str)] = &[
     // For everybody.
+    ("GET /", "222222 22222"),
+    ("GET /schemas/{type}/{version}", "222222 22222"),
     ("GET /livez", "222222 22222"),
     ("GET /readyz", "222222 22222"),
     ("GET /metrics", "222222 22222"),

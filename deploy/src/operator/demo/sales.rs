@@ -18,6 +18,7 @@ pub(super) struct Deal {
     opportunity: Uuid,
     quote: Uuid,
     customer: Value,
+    contact: Uuid,
     owner: Uuid,
     topic: String,
     /// The product and its price in cents.
@@ -53,6 +54,7 @@ impl Deal {
             opportunity: draw.id(&format!("opportunity:{what}")),
             quote: draw.id(&format!("quote:{what}")),
             customer: json!({ "type": "account", "id": customer.account }),
+            contact: draw.id(&format!("contact:{}:0", customer.index)),
             owner: customer.owner,
             topic: format!("{} for {}", product.0, customer.name),
             product,
@@ -100,6 +102,7 @@ impl Deal {
             "opportunity_id": self.opportunity,
             "topic": self.topic,
             "customer": self.customer,
+            "contact": self.contact,
             "product": self.product.0,
             "estimated_value": self.money(),
             "estimated_close_date": draw.date(self.began - 60),
