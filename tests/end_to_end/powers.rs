@@ -19,8 +19,7 @@ fn presented(token: Uuid) -> String {
 /// Whether both APIs let it in, or neither.
 async fn is_in_force(annals: &Annals, token: Uuid) -> bool {
     annals.now("/accounts").await;
-    // Many are tried one after another: each from an address of its own.
-    let http = annals.elsewhere().with_token(Some(&presented(token)));
+    let http = annals.with_token(Some(&presented(token)));
     let [command, question] = [http.get("/me").await, http.get("/tokens").await];
     assert_eq!(command.status, question.status, "the two sides do not agree");
     command.status == 200

@@ -115,7 +115,7 @@ async fn read(
     caller: &Caller,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Vec<Item>, Channel), Problem> {
+) -> Result<(Vec<Listed>, Channel), Problem> {
     may_write(caller)?;
     let body = body::whole(headers, body, MAX_LIST_BODY).await?;
     strict_json::check(&body)?;
