@@ -56,6 +56,8 @@ trap finish EXIT
 trap 'exit 0' INT TERM
 
 binary="${ANNALS_BINARY:-}"
+# It is this script's own: the services refuse names that are no setting of theirs.
+unset ANNALS_BINARY
 if [ -z "$binary" ]; then
     if ! command -v cargo >/dev/null 2>&1; then
         echo "annals: \`cargo\` is needed: install Rust 1.95 or later" >&2
