@@ -269,8 +269,8 @@ impl Handler {
         }
         let passed = self.store.checkpoint(CHECKPOINT).await?;
         let mut end = version.0;
-        while end > 0 {
-            let begin = end.saturating_sub(RECENT);
+        while end > finished.0 {
+            let begin = end.saturating_sub(RECENT).max(finished.0);
             let limit = usize::try_from(end - begin).unwrap_or(usize::MAX);
             let page = self.store.read_stream(stream, Version(begin), limit).await?;
             let is_all_new = page.first().is_some_and(|event| event.position > passed);
@@ -278,7 +278,7 @@ impl Handler {
                 event.position > passed && reacts_to(&event.event.event_type.name)
             };
             open.extend(page.into_iter().filter(reacts));
-            end = if is_all_new { begin } else { 0 };
+            end = if is_all_new { begin } else { finished.0 };
         }
         open.sort_by_key(|event| event.position);
         Ok(open)

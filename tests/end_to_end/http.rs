@@ -13,6 +13,42 @@ fn head(raw: &Raw, line: &str, rest: &str) -> String {
     format!("{line}\r\nHost: {}\r\n{rest}\r\n", raw.host())
 }
 
+/// A command whose head can be read in two ways: the fields behind the token's, the body, the code.
+fn two_ways(body: &str) -> Vec<(String, String, &'static str)> {
+    let length = body.len();
+    let chunked = format!("{length:x}\r\n{body}\r\n0\r\n\r\n");
+    let both = format!("Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n");
+    let zipped = "Transfer-Encoding: gzip, chunked\r\n".to_owned();
+    let mut cases = vec![
+        (both, chunked.clone(), "body.length_malformed"),
+        (zipped, chunked, "body.length_malformed"),
+        (format!("Content-Length: +{length}\r\n"), body.to_owned(), "body.length_malformed"),
+        (format!("Content-Length: {length}\nX: y\r\n"), body.to_owned(), "request.malformed"),
+    ];
+    for (further, code) in [
+        (format!("Content-Length: {length}\r\n"), "body.length_malformed"),
+        ("X : y\r\n".to_owned(), "request.malformed"),
+        ("X: y\r\n z\r\n".to_owned(), "request.malformed"),
+        ("X: a\0b\r\n".to_owned(), "request.malformed"),
+        ("Host: a\r\n".to_owned(), "host.malformed"),
+    ] {
+        let fields = format!("Content-Length: {length}\r\n{further}");
+        cases.push((fields, body.to_owned(), code));
+    }
+    cases
+}
+
+/// Lines of requests that nobody can answer.
+const LINES: [(&str, u16, &str); 7] = [
+    ("G@T / HTTP/1.1", 400, "request.malformed"),
+    ("GET  / HTTP/1.1", 400, "request.malformed"),
+    ("GET /accounts/%ff HTTP/1.1", 400, "target.malformed"),
+    ("GET /accounts/%zz HTTP/1.1", 400, "target.malformed"),
+    ("GET accounts HTTP/1.1", 400, "target.malformed"),
+    ("GET /livez HTTP/3.0", 505, "http.version"),
+    ("CONNECT a:80 HTTP/1.1", 405, "method.not_allowed"),
+];
+
 #[tokio::test]
 async fn what_could_be_read_in_two_ways_is_refused_and_ends_the_connection() {
     let annals = Annals::start().await;
@@ -20,88 +56,21 @@ async fn what_could_be_read_in_two_ways_is_refused_and_ends_the_connection() {
     let bearer = format!("Authorization: Bearer {}\r\n", annals.token());
     let create = format!("{bearer}Content-Type: application/json\r\n");
     let post = "POST /commands/CreateAccount HTTP/1.1";
-    let body = r#"{"name":"Contoso"}"#;
-    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-    let length = body.len();
+    let cases = two_ways(r#"{"name":"Contoso"}"#)
+        .into_iter()
+        .map(|(fields, body, code)| (post, format!("{create}{fields}"), body, 400, code))
+        .chain(
+            LINES.map(|(line, status, code)| (line, bearer.clone(), String::new(), status, code)),
+        );
+    let cases: Vec<_> = cases.collect();
     for url in urls(&annals) {
-        for (line, rest, body, status, code) in [
-            (
-                post,
-                format!("{create}Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n"),
-                chunked.as_str(),
-                400,
-                "body.length_malformed",
-            ),
-            (
-                post,
-                format!("{create}Transfer-Encoding: gzip, chunked\r\n"),
-                chunked.as_str(),
-                400,
-                "body.length_malformed",
-            ),
-            (
-                post,
-                format!("{create}Content-Length: {length}\r\nContent-Length: {length}\r\n"),
-                body,
-                400,
-                "body.length_malformed",
-            ),
-            (
-                post,
-                format!("{create}Content-Length: +{length}\r\n"),
-                body,
-                400,
-                "body.length_malformed",
-            ),
-            (
-                post,
-                format!("{create}Content-Length: {length}\r\nX : y\r\n"),
-                body,
-                400,
-                "request.malformed",
-            ),
-            (
-                post,
-                format!("{create}Content-Length: {length}\r\nX: y\r\n z\r\n"),
-                body,
-                400,
-                "request.malformed",
-            ),
-            (
-                post,
-                format!("{create}Content-Length: {length}\nX: y\r\n"),
-                body,
-                400,
-                "request.malformed",
-            ),
-            (
-                post,
-                format!("{create}Content-Length: {length}\r\nX: a\0b\r\n"),
-                body,
-                400,
-                "request.malformed",
-            ),
-            (
-                post,
-                format!("{create}Content-Length: {length}\r\nHost: a\r\n"),
-                body,
-                400,
-                "host.malformed",
-            ),
-            ("G@T / HTTP/1.1", String::new(), "", 400, "request.malformed"),
-            ("GET  / HTTP/1.1", String::new(), "", 400, "request.malformed"),
-            ("GET /accounts/%ff HTTP/1.1", bearer.clone(), "", 400, "target.malformed"),
-            ("GET /accounts/%zz HTTP/1.1", bearer.clone(), "", 400, "target.malformed"),
-            ("GET accounts HTTP/1.1", bearer.clone(), "", 400, "target.malformed"),
-            ("GET /livez HTTP/3.0", String::new(), "", 505, "http.version"),
-            ("CONNECT a:80 HTTP/1.1", String::new(), "", 405, "method.not_allowed"),
-        ] {
+        for (line, rest, body, status, code) in &cases {
             let mut raw = Raw::connect(&url).await;
-            let head = head(&raw, line, &rest);
+            let head = head(&raw, line, rest);
             // What comes behind it is not looked at.
             raw.send(format!("{head}{body}GET /livez HTTP/1.1\r\n\r\n")).await;
             let answer = raw.answer().await;
-            answer.problem(status, code);
+            answer.problem(*status, code);
             assert!(answer.is_last(), "{head:?}");
             assert!(raw.ended().await, "{head:?}");
         }

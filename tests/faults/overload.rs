@@ -86,7 +86,7 @@ fn done(answers: &[Answer]) -> Vec<&Answer> {
         assert_eq!(answer.json()["code"], code);
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
-    assert!(!refused.is_empty(), "{} callers are too few", CALLERS);
+    assert!(!refused.is_empty(), "{CALLERS} callers are too few");
     assert!(!done.is_empty());
     done
 }

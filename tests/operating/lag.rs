@@ -9,10 +9,10 @@ const COMMANDS: usize = 1_000;
 
 /// The value of a metric, whatever its labels.
 fn metric(text: &str, name: &str) -> f64 {
-    let values = text
+    let mut values = text
         .lines()
         .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])));
-    let last = values.last().and_then(|line| line.rsplit(' ').next());
+    let last = values.next_back().and_then(|line| line.rsplit(' ').next());
     last.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 

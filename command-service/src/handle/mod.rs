@@ -9,7 +9,7 @@ mod request;
 pub use fresh::Freshened;
 pub use request::{Accepted, Clock, CommandError, Expected, Request, system};
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use aws_lc_rs::hmac;
 use events::{
@@ -145,7 +145,7 @@ impl Handler {
             self.freshen().await?;
         }
         let mut finished = Version::NONE;
-        for _ in 0..MAX_ATTEMPTS {
+        for _ in 0..self.most_attempts() {
             match self.judge_in_turn(request, stream, fingerprint, finished).await? {
                 Judged::Done(appended, decided) => return Ok((appended, decided)),
                 // Reactions need turns of their own: who waits for them must not have one.
@@ -171,8 +171,7 @@ impl Handler {
         let mut basis = Basis::default();
         let makes = request.expected.is_none() && request.command.makes_key();
         let mut own = self.load_own(stream, makes).await?;
-        let attempts = if self.store.is_shared() { MAX_SHARED_ATTEMPTS } else { MAX_ATTEMPTS };
-        for _ in 0..attempts {
+        for _ in 0..self.most_attempts() {
             let prepared = match self.prepare(request, stream, &own, &mut basis).await {
                 Ok(Some(prepared)) => prepared,
                 Ok(None) => {
@@ -200,10 +199,9 @@ impl Handler {
                     own = moved;
                     continue;
                 }
-                let version = own.loaded.version;
-                let open = self.unfinished(request, stream, finished..version).await?;
-                if !open.is_empty() {
-                    return Ok(Judged::Early(version, open));
+                let versions = finished..own.loaded.version;
+                if let Some(early) = self.early(request, stream, versions).await? {
+                    return Ok(early);
                 }
             }
             let Prepared { events, after, decided } = prepared;
@@ -240,6 +238,23 @@ impl Handler {
             }
         }
         Err(CommandError::Contended)
+    }
+
+    /// How often a command is judged again because its record changed meanwhile.
+    fn most_attempts(&self) -> u32 {
+        if self.store.is_shared() { MAX_SHARED_ATTEMPTS } else { MAX_ATTEMPTS }
+    }
+
+    /// A quiet answer is given before reactions to what it reports have run.
+    async fn early(
+        &self,
+        request: &Request,
+        stream: StreamName,
+        versions: Range<Version>,
+    ) -> Result<Option<Judged>, CommandError> {
+        let version = versions.end;
+        let open = self.unfinished(request, stream, versions).await?;
+        Ok((!open.is_empty()).then_some(Judged::Early(version, open)))
     }
 
     /// The first answer, if the ledger has one; otherwise `error`.

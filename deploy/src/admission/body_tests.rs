@@ -11,7 +11,7 @@ use super::{Held, HeldBody};
 use crate::admission::{AIM, gate::Gate};
 
 async fn held(gate: &Arc<Gate>) -> Arc<Held> {
-    Held::new(gate.enter(1, 1).await.ok().expect("a place"))
+    Held::new(gate.enter(1, 1).await.unwrap_or_else(|_| panic!("a place")))
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_slow_body_gives_its_place_to_others_and_comes_back_when_it_is_whole()
     let reading = tokio::spawn(async { body.collect().await.unwrap().to_bytes() });
     // Gets the place that the body left.
     let other = tokio::time::timeout(Duration::from_secs(10), gate.enter(1, 1));
-    let other = other.await.expect("in time").ok().expect("a place");
+    let other = other.await.expect("in time").unwrap_or_else(|_| panic!("a place"));
     assert!(held.is_out());
     send.send(Bytes::from(" but whole")).unwrap();
     tokio::task::yield_now().await;

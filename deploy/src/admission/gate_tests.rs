@@ -30,7 +30,7 @@ fn comes(gate: &Arc<Gate>) -> tokio::task::JoinHandle<Result<super::Place, Shed>
 #[tokio::test]
 async fn a_place_that_is_given_back_wakes_who_waits() {
     let gate = Gate::new("test", 1, NARROW);
-    let first = gate.enter(1, 1).await.ok().expect("a place");
+    let first = gate.enter(1, 1).await.unwrap_or_else(|_| panic!("a place"));
     let second = comes(&gate);
     waits(&gate, 1).await;
     let third = gate.enter(1, 1).await;
@@ -42,11 +42,11 @@ async fn a_place_that_is_given_back_wakes_who_waits() {
 #[tokio::test]
 async fn who_waits_for_something_else_keeps_no_place() {
     let gate = Gate::new("test", 1, NARROW);
-    let held = Held::new(gate.enter(1, 1).await.ok().expect("a place"));
+    let held = Held::new(gate.enter(1, 1).await.unwrap_or_else(|_| panic!("a place")));
     let second = comes(&gate);
     waits(&gate, 1).await;
     held.leave();
-    let second = second.await.unwrap().ok().expect("the place that was left");
+    let second = second.await.unwrap().unwrap_or_else(|_| panic!("the place that was left"));
     let back = tokio::spawn({
         let held = held.clone();
         async move { held.enter(1).await }
@@ -61,13 +61,13 @@ async fn who_waits_for_something_else_keeps_no_place() {
 #[tokio::test]
 async fn who_goes_away_while_waiting_leaves_the_turn_to_the_next() {
     let gate = Gate::new("test", 1, Aim { most_room: 2, ..NARROW });
-    let first = gate.enter(1, 1).await.ok().expect("a place");
+    let first = gate.enter(1, 1).await.unwrap_or_else(|_| panic!("a place"));
     let (gone, stays) = (comes(&gate), comes(&gate));
     waits(&gate, 2).await;
     gone.abort();
     assert!(gone.await.is_err());
     drop(first);
-    let place = stays.await.unwrap().ok().expect("a place");
+    let place = stays.await.unwrap().unwrap_or_else(|_| panic!("a place"));
     assert_eq!(gate.seen(), (0, false));
     drop(place);
     assert!(gate.enter(1, 1).await.is_ok(), "nothing was lost on the way");
@@ -76,6 +76,6 @@ async fn who_goes_away_while_waiting_leaves_the_turn_to_the_next() {
 #[tokio::test]
 async fn whoever_gets_no_turn_is_refused_after_a_second() {
     let gate = Gate::new("test", 1, NARROW);
-    let _first = gate.enter(1, 1).await.ok().expect("a place");
+    let _first = gate.enter(1, 1).await.unwrap_or_else(|_| panic!("a place"));
     assert_eq!(gate.enter(1, 1).await.err(), Some(Shed::Overloaded));
 }

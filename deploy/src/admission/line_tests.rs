@@ -78,8 +78,10 @@ fn run(service: Service, arrivals: impl IntoIterator<Item = (Duration, Whose)>) 
 
 /// Arrivals at an even rate, for so many seconds.
 fn evenly(per_second: f64, seconds: f64, whose: Whose) -> Vec<(Duration, Whose)> {
-    let count = (per_second * seconds) as usize;
-    (0..count).map(|n| (Duration::from_secs_f64(n as f64 / per_second), whose)).collect()
+    let every = Duration::from_secs_f64(1.0 / per_second);
+    let end = Duration::from_secs_f64(seconds);
+    let moments = std::iter::successors(Some(Duration::ZERO), |at| Some(*at + every));
+    moments.take_while(|at| *at < end).map(|at| (at, whose)).collect()
 }
 
 fn merged(
@@ -138,7 +140,8 @@ proptest! {
         // One burst each 100 ms, of less than is done in that time.
         let arrivals = bursts.iter().enumerate().flat_map(|(n, burst)| {
             let at = Duration::from_millis(100) * u32::try_from(n).unwrap();
-            let size = (service.per_second() * burst) as usize;
+            let turns = Duration::from_secs_f64(*burst).as_nanos() / service.each.as_nanos();
+            let size = service.places * usize::try_from(turns).unwrap();
             std::iter::repeat_n((at, 1), size)
         });
         let fates = run(service, arrivals);

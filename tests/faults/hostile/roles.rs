@@ -141,9 +141,7 @@ impl Player {
 
     fn wrong(&mut self) -> String {
         let mut digits = |count: usize| -> String {
-            (0..count)
-                .map(|_| char::from(b"0123456789abcdef"[self.dice.roll(16) as usize]))
-                .collect()
+            (0..count).map(|_| char::from(self.dice.pick(b"0123456789abcdef"))).collect()
         };
         format!("annals_{}_{}", digits(32), digits(64))
     }
@@ -174,7 +172,7 @@ impl Player {
         while !self.is_over() {
             let url = self.dice.pick(&urls);
             let Some(mut raw) = Raw::try_connect(&url).await else { break };
-            let large = "x".repeat(self.dice.roll(8_000) as usize);
+            let large = "x".repeat(usize::try_from(self.dice.roll(8_000)).unwrap());
             let mut goes_on =
                 raw.try_send(format!("GET / HTTP/1.1\r\nX-Large: {large}\r\nX: ").as_bytes()).await;
             while goes_on && !self.is_over() {

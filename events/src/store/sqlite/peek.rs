@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBehavior};
 
 use super::{
     SqliteStore,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     envelope::{Leaf, Position},
     ids::LogId,
-    store::{Head, StoreError},
+    store::{Head, StoreError, checksum::of_checkpoint},
 };
 
 /// The line of `meta` that says that a mark of the newest position is kept apart from the log.
@@ -163,7 +163,8 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be written.
     pub async fn set_back_checkpoints(&self, head: Position) -> Result<(), StoreError> {
-        self.beside(move |path| set_back_checkpoints(path, head)).await
+        let log = self.shared.log;
+        self.beside(move |path| set_back_checkpoints(path, log, head)).await
     }
 
     /// Does something rare to the file over a connection of its own.
@@ -193,10 +194,20 @@ fn remember_mark(path: &Path) -> Result<(), OpenError> {
 
 /// Sets back what process managers remember beyond the end of an older log: they would pass over
 /// what comes at those positions now.
-fn set_back_checkpoints(path: &Path, head: Position) -> Result<(), OpenError> {
-    let connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let sql = "update process_checkpoints set position = $1 where position > $1";
-    connection.execute(sql, [head.sql()])?;
+fn set_back_checkpoints(path: &Path, log: LogId, head: Position) -> Result<(), OpenError> {
+    let mut connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let beyond = "select name from process_checkpoints where position > ?1";
+    let names: Vec<String> = transaction
+        .prepare(beyond)?
+        .query_map([head.sql()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for name in names {
+        let checksum = of_checkpoint(log, &name, head);
+        let sql = "update process_checkpoints set position = ?2, checksum = ?3 where name = ?1";
+        transaction.execute(sql, (&name, head.sql(), &checksum[..]))?;
+    }
+    transaction.commit()?;
     Ok(())
 }
 
