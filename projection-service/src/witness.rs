@@ -5,10 +5,12 @@ use std::path::Path;
 
 use events::{
     Leaf, Position,
+    ids::LogId,
     postgres::{Database, PostgresError, READ_SCHEMA, Server},
     store::sqlite::Untouched,
 };
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use uuid::Uuid;
 
 use crate::read_store::postgres::schema_of;
 
@@ -42,19 +44,28 @@ fn look(folder: &Path) -> rusqlite::Result<Seen> {
     Ok(seen.flatten())
 }
 
-/// Asks the read models in a database.
+/// Asks the read models in a database, if they were made from that log.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn of_postgres(server: &Server) -> Result<Seen, PostgresError> {
+pub async fn of_postgres(server: &Server, log: LogId) -> Result<Seen, PostgresError> {
     let database = Database::new(server, READ_SCHEMA, 1);
-    let asked = database.run(|connection| Box::pin(ask(connection))).await;
+    let asked = database.run(move |connection| Box::pin(ask(connection, log))).await;
     database.close().await;
     asked.map_err(|error| server.cannot_connect(&error))
 }
 
-async fn ask(connection: &mut PgConnection) -> Result<Seen, sqlx::Error> {
-    if !is_there(connection, &format!("{READ_SCHEMA}.generation")).await? {
+async fn ask(connection: &mut PgConnection, log: LogId) -> Result<Seen, sqlx::Error> {
+    for table in ["installation", "generation"] {
+        if !is_there(connection, &format!("{READ_SCHEMA}.{table}")).await? {
+            return Ok(None);
+        }
+    }
+    // Read models of another log bear no witness of this one. Whoever opens them refuses them.
+    let sql = format!("select log_id from {READ_SCHEMA}.installation where id = 1");
+    let made_from: Option<Uuid> =
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_optional(&mut *connection).await?;
+    if made_from != Some(log.0) {
         return Ok(None);
     }
     let sql = format!("select number from {READ_SCHEMA}.generation where state = 'live'");

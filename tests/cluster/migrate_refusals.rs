@@ -15,11 +15,15 @@ async fn another_history_is_not_moved_on_top_of_what_was_begun() {
     let test = "another_history_is_not_moved";
     let Some(database) = TestDatabase::new(test) else { return };
     let before = Before::start().await;
-    let process = Process::start(&before.data());
-    let backup = before.folder.path().join("backup");
+    let backups = before.folder.path().join("backups");
+    let backup = backups.join("before");
+    let process = Process::start_with(&before.data(), &["--backups", backups.to_str().unwrap()]);
     let from = before.data();
-    let from = ["--data-folder", from.to_str().unwrap(), "backup", backup.to_str().unwrap()];
-    done(&annals(&from));
+    done(&annals(&["--data-folder", from.to_str().unwrap(), "backup", "before"]));
+    // What goes apart from a backup.
+    for secret in ["master.key", "token"] {
+        fs::copy(from.join(secret), backup.join(secret)).unwrap();
+    }
     process.http().account("Only in one").await;
     assert!(process.terminate().success());
     begun(&before, &database, "select count(*) from commands", 1).await;

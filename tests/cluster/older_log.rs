@@ -8,7 +8,7 @@ use std::{
 
 use events::testing::{NatsServer, TestDatabase};
 use serde_json::{Value, json};
-use tests::{Http, Role, binary, until};
+use tests::{Http, Role, binary, until, without_settings};
 
 use crate::startup::{REFUSED, contents, founded, refused, sql};
 
@@ -28,7 +28,7 @@ struct Started(Child, String);
 
 impl Started {
     fn new(role: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(binary());
+        let mut command = without_settings(Command::new(binary()));
         command.args([role, "--listen", "127.0.0.1:0"]).args(flags);
         let mut child = command
             .envs(environment.iter().copied())

@@ -61,6 +61,7 @@ async fn every_label_comes_from_a_closed_set_whatever_is_asked() {
         "BreakParentLoop",
         "FoundOrganization",
         "AcceptOlderLog",
+        "RecordAct",
     ];
     let is_code =
         |code: &str| code.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte));

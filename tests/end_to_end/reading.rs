@@ -191,7 +191,7 @@ async fn a_list_is_filtered_by_what_it_says_and_by_nothing_else() {
         annals.get(&format!("/accounts?{query}")).await.problem(422, code);
     }
     annals.get("/accounts?name=a&name=b").await.problem(400, "parameter.repeated");
-    for path in ["/nothing", "/accounts/", "/accounts/x/y", "/"] {
+    for path in ["/nothing", "/accounts/", "/accounts/x/y", "//"] {
         annals.get(path).await.problem(404, "route.unknown");
     }
     for id in ["x", "00000000-0000-0000-0000-000000000000", "..%2F..%2Fetc", "%00"] {

@@ -37,7 +37,7 @@ pub(super) async fn look(
     // holds all that was known before.
     let text = keys.mark().await.map_err(|error| exit_of_keys(&error))?;
     let found = text.map_or(Found::Missing, |text| Found::of(Some(&text), installation_key));
-    let seen = match witness::of_postgres(read).await {
+    let seen = match witness::of_postgres(read, store.log_id()).await {
         Ok(seen) => seen,
         // Commands are taken without them.
         Err(error) => {

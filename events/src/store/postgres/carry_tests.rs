@@ -20,7 +20,7 @@ use crate::{
     envelope::Position,
     postgres::{PostgresError, Server, Wire},
     store::{EventStore as _, contract::good, testing::attempts},
-    testing::TestDatabase,
+    testing::{TestDatabase, told},
 };
 
 /// Where a child process finds the log that it shall carry over.
@@ -119,10 +119,9 @@ async fn of_many_that_start_at_once_one_carries_and_all_open_the_same_log() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a child is told by the environment what to do")]
 async fn a_child_carries_a_log_until_it_dies() {
-    let Ok(url) = env::var(CHILD) else { return };
-    let dies_at: usize = env::var(DIES_AT).unwrap().parse().unwrap();
+    let Some(url) = told(CHILD) else { return };
+    let dies_at: usize = told(DIES_AT).unwrap().parse().unwrap();
     let steps = AtomicUsize::new(0);
     let hear = Arc::new(move |carried: &crate::store::ladder::Carried| {
         // The session of the one that died before may need a moment to end.

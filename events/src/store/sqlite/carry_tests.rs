@@ -28,6 +28,7 @@ use crate::{
         ladder::FORMAT,
         testing::attempts,
     },
+    testing::told,
 };
 
 /// Where a child process finds the log that it shall carry over.
@@ -146,10 +147,9 @@ async fn a_log_of_this_format_is_not_carried() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a child is told by the environment what to do")]
 fn a_child_carries_a_log_until_it_dies() {
-    let Ok(path) = env::var(CHILD) else { return };
-    let dies_at: usize = env::var(DIES_AT).unwrap().parse().unwrap();
+    let Some(path) = told(CHILD) else { return };
+    let dies_at: usize = told(DIES_AT).unwrap().parse().unwrap();
     let steps = AtomicUsize::new(0);
     let hear = Arc::new(move |_: &_| {
         if steps.fetch_add(1, Ordering::SeqCst) == dies_at {
