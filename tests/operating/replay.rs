@@ -56,7 +56,9 @@ async fn a_sample_company_is_made_once_and_replays_to_the_same_rows() {
     until("the replay is done", async || {
         let accounts = http.get("/accounts?limit=1").await.ok();
         assert_eq!(accounts["items"].as_array().unwrap().len(), 1);
-        assert_eq!(accounts["position"], before.as_str(), "an older answer");
+        // A replay that was stopped is an event, too.
+        let position: u64 = accounts["position"].as_str().unwrap().parse().unwrap();
+        assert!(position >= before.parse().unwrap(), "an older answer");
         answered += 1;
         replaying.is_finished()
     })
