@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The name of the checkpoint beside the log.
-pub(crate) const CHECKPOINT: &str = "processes";
+pub const CHECKPOINT: &str = "processes";
 /// How many events are looked at at a time.
 const PAGE: usize = 4_096;
 /// How many of a stream's latest events are looked at at a time.

@@ -84,6 +84,7 @@ async fn what_can_be_made_again_may_be_lost() {
         let left = folder.path().join("left");
         copy_without(&data, &left, lost);
         if lost.contains(&"token") {
+            // The client of the test reads it there.
             fs::copy(data.join("token"), left.join("token")).unwrap();
         }
         let process = Process::start(&left);

@@ -1,13 +1,16 @@
 //! Whether the log in a database is the one that was there before, by the mark beside the keys and by
 //! the read models.
 
+use command_service::reactions::CHECKPOINT;
 use events::{
     CrmEvent, Leaf, Payload, Position, Version,
     access::OrganizationEvent,
     ids::OrganizationId,
     keys::PostgresKeys,
     postgres::Server,
-    store::{EventFeed as _, StoreError, StreamReader as _, postgres::PostgresStore},
+    store::{
+        EventFeed as _, EventStore as _, StoreError, StreamReader as _, postgres::PostgresStore,
+    },
 };
 use projection_service::witness;
 
@@ -108,8 +111,12 @@ impl Remembers for PostgresStore {
     }
 
     async fn set_back(&self, head: Position) -> Result<(), Exit> {
-        let sql = "update process_checkpoints set position = $1 where position > $1";
-        self.change(sql, Some(head)).await
+        if self.checkpoint(CHECKPOINT).await.map_err(Exit::failed)? > head {
+            let sql = "delete from process_checkpoints where position > $1";
+            self.change(sql, Some(head)).await?;
+            self.save_checkpoint(CHECKPOINT, head).await.map_err(Exit::failed)?;
+        }
+        Ok(())
     }
 }
 
