@@ -213,6 +213,8 @@ async fn acts_of_administration_are_events_and_their_refusals_attempts() {
     assert_eq!(tried, ["Replay", "Verify", "Backup"]);
     assert!(attempts.iter().all(|one| one["actor"]["id"] == json!(ana)), "{attempts:?}");
 
+    // Whoever keeps the read models has begun to.
+    annals.now("/accounts").await;
     annals.replay().await;
     let acts = annals.feed("category=administration").await;
     let [replayed] = &acts[..] else { panic!("{acts:?}") };

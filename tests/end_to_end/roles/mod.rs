@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::Method;
 use serde_json::{Value, json};
-use tests::{Annals, Answer, Http, account};
+use tests::{Annals, Answer, Http, account, until};
 use uuid::Uuid;
 
 use self::table::{QUERIES, ROWS};
@@ -100,6 +100,7 @@ async fn every_route_and_command_opens_to_the_tokens_that_the_table_names_and_to
         BTreeMap::from([("accounts", contoso), ("contacts", person), ("opportunities", deal)]);
     let tokens = tokens(&annals).await;
     annals.now("/accounts").await;
+    until("it is ready", async || annals.get("/readyz").await.status == 200).await;
 
     let mut wrong = Vec::new();
     let mut unauthenticated = 0;
