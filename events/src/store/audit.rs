@@ -82,7 +82,7 @@ pub trait Audit: EventFeed {
     /// Checks everything that the store holds but the events' own hashes. Others go on meanwhile.
     fn audit(&self, hear: HearAudit) -> Answer<'_, Result<Audited, StoreError>>;
 
-    /// As [`EventFeed::read`](super::EventFeed::read), but from what is stored, also where it is
+    /// As [`EventFeed::read`], but from what is stored, also where it is
     /// remembered.
     fn stored(
         &self,
