@@ -1,7 +1,7 @@
 //! The wire: what could be read in two ways is refused, and by whom requests may come in.
 
 use serde_json::json;
-use tests::{Annals, Raw};
+use tests::{Annals, Http, Raw, until};
 
 /// Both APIs; the same where the product is one process.
 fn urls(annals: &Annals) -> [String; 2] {
@@ -197,6 +197,8 @@ async fn documents_are_sent_once_and_heads_without_a_body() {
     let annals = Annals::start().await;
     annals.settled().await;
     for url in urls(&annals) {
+        let probe = Http::new(&url, "");
+        until("it is ready", async || probe.get("/readyz").await.status == 200).await;
         let mut raw = Raw::connect(&url).await;
         raw.head("GET /openapi.json", &[]).await;
         let whole = raw.answer().await;
