@@ -5,10 +5,10 @@ use std::{io, path::Path};
 use command_service::{
     access::{AddUser, FoundOrganization, IssueToken, Sha256Hex},
     aggregate::{Command, Record},
-    handle::{CommandError, Handler, Request, system},
+    handle::{CommandError, Handler, Request},
 };
 use events::{
-    Channel, Version,
+    Version,
     access::{PresentedToken, Scope},
     ids::{CommandId, LogId, OrganizationId, TokenId, UserId},
     personal::Clear,
@@ -103,21 +103,7 @@ async fn send(
     command: Box<dyn Command>,
 ) -> Result<(), CommandError> {
     let command_id = CommandId(Uuid::new_v5(&log.0, name.as_bytes()));
-    let request = Request {
-        command_id,
-        name,
-        command,
-        expected: None,
-        effective_at: None,
-        reason: None,
-        actor: system(),
-        authority: None,
-        on_behalf_of: None,
-        channel: Channel::System,
-        causation_id: command_id.0,
-        correlation_id: command_id.0,
-        freshened: None,
-    };
+    let request = Request::of_system(command_id, name, command);
     handler.handle(request).await?;
     Ok(())
 }

@@ -6,10 +6,10 @@ use std::{io, sync::Arc};
 
 use command_service::{
     access::AcceptOlderLog,
-    handle::{CommandError, Handler, Request, system},
+    handle::{CommandError, Handler, Request},
 };
 use events::{
-    Channel, Position,
+    Position,
     evidence::Mark,
     ids::{CommandId, LogId, OrganizationId},
     keys::Unsealer,
@@ -217,20 +217,6 @@ pub(crate) async fn accept(
         known_position: known.map(|(position, _)| position.0),
         known_leaf,
     };
-    let request = Request {
-        command_id,
-        name: "AcceptOlderLog",
-        command: Box::new(command),
-        expected: None,
-        effective_at: None,
-        reason: None,
-        actor: system(),
-        authority: None,
-        on_behalf_of: None,
-        channel: Channel::System,
-        causation_id: command_id.0,
-        correlation_id: command_id.0,
-        freshened: None,
-    };
+    let request = Request::of_system(command_id, "AcceptOlderLog", Box::new(command));
     handler.handle(request).await.map(drop)
 }

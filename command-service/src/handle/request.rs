@@ -54,6 +54,27 @@ pub struct Request {
 }
 
 impl Request {
+    /// A command of the product itself, which nobody sent: at a first start, or by the owner of the
+    /// data folder.
+    #[must_use]
+    pub fn of_system(command_id: CommandId, name: &'static str, command: Box<dyn Command>) -> Self {
+        Self {
+            command_id,
+            name,
+            command,
+            expected: None,
+            effective_at: None,
+            reason: None,
+            actor: system(),
+            authority: None,
+            on_behalf_of: None,
+            channel: Channel::System,
+            causation_id: command_id.0,
+            correlation_id: command_id.0,
+            freshened: None,
+        }
+    }
+
     /// The token it came with; none where the product itself asks.
     pub(crate) fn token(&self) -> Option<TokenId> {
         self.authority.as_ref().map(|authority| authority.token)

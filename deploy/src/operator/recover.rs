@@ -7,10 +7,9 @@ use command_service::{
     access::{RecoverToken, Sha256Hex},
     aggregate::Decide,
     clock::ClockGuard,
-    handle::{Handler, Request, system},
+    handle::{Handler, Request},
 };
 use events::{
-    Channel,
     access::{PresentedToken, Scope},
     ids::{CommandId, LogId, TokenId, UserId},
     keys::{Keyring, PostgresKeys},
@@ -129,21 +128,7 @@ async fn make(handler: &Handler, log: LogId, wanted: Wanted, out: &Path) -> Resu
         scopes: wanted.scopes,
         secret_sha256: Sha256Hex::from_bytes(PresentedToken::digest(&secret)),
     };
-    let request = Request {
-        command_id,
-        name: RecoverToken::NAME,
-        command: Box::new(recover),
-        expected: None,
-        effective_at: None,
-        reason: None,
-        actor: system(),
-        authority: None,
-        on_behalf_of: None,
-        channel: Channel::System,
-        causation_id: command_id.0,
-        correlation_id: command_id.0,
-        freshened: None,
-    };
+    let request = Request::of_system(command_id, RecoverToken::NAME, Box::new(recover));
     if let Err(error) = handler.handle(request).await {
         // It opens nothing; leaving it would only puzzle.
         fs::remove_file(out).ok();

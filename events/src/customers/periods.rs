@@ -51,10 +51,7 @@ impl Period {
 
     /// Whether it ends before another begins. A beginning that nobody knows is before everything.
     fn is_before(&self, other: &Self) -> bool {
-        match (self.end, other.start) {
-            (Some(end), Some(start)) => end < start,
-            _ => false,
-        }
+        self.end.zip(other.start).is_some_and(|(end, start)| end < start)
     }
 
     /// What is left of it before another begins, where that is anything.
