@@ -7,7 +7,10 @@ use hyper::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::http::{Accepted, Http};
+use crate::{
+    http::{Accepted, Answer, Http},
+    process::until,
+};
 
 /// An amount of reais.
 pub fn brl(amount: &str) -> Value {
@@ -134,7 +137,7 @@ impl Http {
 
     /// Rebuilds the read models; answers with the report, which has to say that nothing differs.
     pub async fn replay(&self) -> Value {
-        let answer = self.send(Method::POST, "/admin/replay", &[], Vec::new()).await;
+        let answer = self.begin_replay().await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let text = answer.text();
         let last = text.lines().last().expect("a last line");
@@ -143,6 +146,20 @@ impl Http {
         let tables = report["tables"].as_array().unwrap_or_else(|| panic!("no report: {text}"));
         assert!(tables.iter().all(|table| table["verdict"] != "different"), "{report}");
         report
+    }
+
+    /// Asks for a replay, again while nobody keeps the read models: a service that was kept from its
+    /// lease for a while stands by until it holds it again.
+    async fn begin_replay(&self) -> Answer {
+        let mut begun = None;
+        until("somebody keeps the read models", async || {
+            let answer = self.send(Method::POST, "/admin/replay", &[], Vec::new()).await;
+            let is_begun = answer.status != 503 || answer.json()["code"] != "replay.standby";
+            begun = is_begun.then_some(answer);
+            is_begun
+        })
+        .await;
+        begun.expect("an answer")
     }
 
     /// Every refused command, oldest first.
