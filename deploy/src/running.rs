@@ -98,8 +98,8 @@ impl Tasks {
         let proxies = Proxies::new(service.front.trusted_proxy.clone());
         let hosts = Hosts::new(service.front.allowed_host.clone());
         self.start(async move {
-            serve::serve(listener, serve::wrap(router, hosts), proxies, stopped).await;
-            Ok(())
+            let served = serve::serve(listener, serve::wrap(router, hosts), proxies, stopped).await;
+            served.map_err(Exit::failed)
         });
     }
 }

@@ -3,8 +3,10 @@
 //! `axum::serve` bounds neither connections nor how slowly they read and write, so the loop is our own.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -12,65 +14,102 @@ use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    runtime,
+    sync::{oneshot, watch},
+    time::timeout,
 };
 
-use super::{connection::Connection, guards::Guards, source::Proxies};
+use super::{
+    connection::{Connection, Inside},
+    guard::LINGER,
+    guards::Guards,
+    source::Proxies,
+};
 
 /// How long requests may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long nobody is let in where there is nothing left to let them in with.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` says so, then lets running requests finish.
+///
+/// The door has a thread of its own: whoever connects is let in, told to be too slow, or answered
+/// that somebody is alive, however much work there is.
+///
+/// # Errors
+/// When the system has no thread or no events for it.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     proxies: Proxies,
-    mut stop: watch::Receiver<bool>,
-) {
+    stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let local = listener.local_addr().ok();
+    let listener = listener.into_std()?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let work = runtime::Handle::current();
     let door = Door {
         guards: Guards::of_process(),
+        inside: Inside { router, work },
         graceful: GracefulShutdown::new(),
         proxies: Arc::new(proxies),
-        router,
-        stop: stop.clone(),
-        local: listener.local_addr().ok(),
+        stop,
+        local,
     };
-    let patrol = tokio::spawn(door.guards.clone().patrol());
-    while !*stop.borrow() {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop.changed() => continue,
-        };
-        match accepted {
-            Ok((tcp, peer)) => door.let_in(tcp, peer),
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                // Out of file handles, most likely: somebody gives theirs up.
-                door.guards.make_room(Instant::now());
-                let _stopped =
-                    tokio::time::timeout(Duration::from_millis(50), stop.changed()).await;
-            }
-        }
-    }
-    drop(listener);
-    if tokio::time::timeout(DRAIN, door.graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not finish in time");
-    }
-    patrol.abort();
+    let (ended, has_ended) = oneshot::channel();
+    thread::Builder::new().name("door".into()).spawn(move || {
+        // Nobody asks any more where the service was given up.
+        ended
+            .send(runtime.block_on(async { door.keep(TcpListener::from_std(listener)?).await }))
+            .ok();
+    })?;
+    has_ended.await.map_err(|_| io::Error::other("the door's thread ended in a panic"))?
 }
 
 /// What every connection is served with.
 struct Door {
     guards: Arc<Guards>,
+    inside: Inside,
     graceful: GracefulShutdown,
     proxies: Arc<Proxies>,
-    router: Router,
     stop: watch::Receiver<bool>,
     /// The address that is listened on.
     local: Option<SocketAddr>,
 }
 
 impl Door {
+    async fn keep(mut self, listener: TcpListener) -> io::Result<()> {
+        let patrol = tokio::spawn(self.guards.clone().patrol());
+        while !*self.stop.borrow() {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = self.stop.changed() => continue,
+            };
+            match accepted {
+                Ok((tcp, peer)) => self.let_in(tcp, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Out of file handles, most likely: somebody gives theirs up.
+                    self.guards.make_room(Instant::now());
+                    let _stopped = timeout(BREATH, self.stop.changed()).await;
+                }
+            }
+        }
+        drop(listener);
+        self.drain().await;
+        patrol.abort();
+        Ok(())
+    }
+
+    /// Lets running requests finish, and what was answered last arrive.
+    async fn drain(self) {
+        if timeout(DRAIN, self.graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests did not finish in time");
+        }
+        // A connection that is over may still be read on.
+        timeout(LINGER, self.guards.emptied()).await.ok();
+    }
+
     fn let_in(&self, tcp: TcpStream, peer: SocketAddr) {
         // Where everybody is at work, not even a probe is answered.
         let Some(ticket) = self.guards.admit(Instant::now()) else { return };
@@ -80,8 +119,16 @@ impl Door {
         let ticket = Arc::new(ticket);
         let connection =
             Connection { peer, local, proxies: self.proxies.clone(), ticket: ticket.clone() };
-        let (router, stop) = (self.router.clone(), self.stop.clone());
-        let task = tokio::spawn(connection.serve(tcp, router, self.graceful.watcher(), stop));
+        let task = tokio::spawn(connection.come(
+            tcp,
+            self.inside.clone(),
+            self.graceful.watcher(),
+            self.stop.clone(),
+        ));
         ticket.guard.runs_in(task.abort_handle());
     }
 }
+
+#[cfg(test)]
+#[path = "accept_tests.rs"]
+mod tests;

@@ -1,6 +1,11 @@
 //! One connection: its requests go through the routes, its answers say when it is the last.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use axum::{
     Router,
@@ -9,12 +14,18 @@ use axum::{
 };
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::Watcher};
-use tokio::{net::TcpStream, sync::watch};
+use tokio::{io::AsyncWriteExt, net::TcpStream, runtime::Handle, sync::watch};
 use tower::Service;
 
 use super::{
-    guards::Ticket, head::BUSY, hosts::ServedOn, request_body::RequestBody,
-    response_body::ResponseBody, source::Proxies, stream::Stream,
+    guards::Ticket,
+    head::{BUSY, Refusal},
+    hosts::ServedOn,
+    layers,
+    request_body::RequestBody,
+    response_body::ResponseBody,
+    source::Proxies,
+    stream::{First, Stream},
 };
 
 /// How much hyper reads ahead, and how much of an answer it collects before it is written, in bytes.
@@ -31,12 +42,21 @@ pub(super) struct Connection {
     pub(super) ticket: Arc<Ticket>,
 }
 
+/// Where a connection goes that wants something done.
+#[derive(Clone)]
+pub(super) struct Inside {
+    pub(super) router: Router,
+    /// Where requests are answered.
+    pub(super) work: Handle,
+}
+
 impl Connection {
-    /// Serves it to its end.
-    pub(super) async fn serve(
+    /// Waits at the door for the first head, and answers there what is no work: whether somebody is
+    /// alive, and what is no request. Everything else goes in.
+    pub(super) async fn come(
         self,
         tcp: TcpStream,
-        router: Router,
+        inside: Inside,
         watcher: Watcher,
         mut stop: watch::Receiver<bool>,
     ) {
@@ -44,15 +64,47 @@ impl Connection {
         tcp.set_nodelay(true).ok();
         let mut stream = Stream::new(tcp, self.ticket.clone());
         // Whoever has not sent a whole head yet costs no more than this.
-        let has_come = tokio::select! {
-            has_come = stream.first_head() => has_come,
-            _ = stop.wait_for(|stop| *stop) => false,
+        let first = tokio::select! {
+            first = stream.first_head() => first,
+            _ = stop.wait_for(|stop| *stop) => First::Gone,
         };
-        if !has_come {
-            return;
+        match first {
+            First::Gone => {}
+            First::Probe => Box::pin(self.serve(stream, inside.router, watcher, true)).await,
+            First::Refused(refusal) => Box::pin(self.refuse(stream, refusal)).await,
+            First::Request => self.go_in(stream, inside, watcher),
         }
+    }
+
+    /// Goes on where the work is done.
+    fn go_in(self, stream: Stream, inside: Inside, watcher: Watcher) {
+        let ticket = self.ticket.clone();
+        let Ok(moving) = stream.leave() else { return };
+        let task = inside.work.spawn(async move {
+            match moving.arrive() {
+                Ok(stream) => self.serve(stream, inside.router, watcher, false).await,
+                Err(error) => tracing::warn!(%error, "a connection could not be served"),
+            }
+        });
+        ticket.guard.runs_in(task.abort_handle());
+    }
+
+    /// Answers what came first and is no request, without what it takes to answer requests.
+    async fn refuse(self, mut stream: Stream, refusal: Refusal) {
+        self.ticket.guard.answer_begins();
+        let bytes = written(layers::refused_at_once(refusal)).await;
+        // A connection that breaks is its caller's affair.
+        if stream.write_all(&bytes).await.is_ok() && stream.flush().await.is_ok() {
+            self.ticket.guard.request_ends(Instant::now());
+            stream.shutdown().await.ok();
+        }
+    }
+
+    /// Serves it to its end; a single request where it `is_single`.
+    async fn serve(self, stream: Stream, router: Router, watcher: Watcher, is_single: bool) {
         let known = Arc::new(self);
-        let answer = service_fn(move |request| known.clone().answer(router.clone(), request));
+        let answer =
+            service_fn(move |request| known.clone().answer(router.clone(), request, is_single));
         let connection = hyper::server::conn::http1::Builder::new()
             .header_read_timeout(None)
             .max_buf_size(BUFFER)
@@ -66,12 +118,14 @@ impl Connection {
         self: Arc<Self>,
         mut router: Router,
         request: Request<Incoming>,
+        is_single: bool,
     ) -> Result<Response<ResponseBody>, Infallible> {
         let guard = &self.ticket.guard;
         let refusal = guard.answer_begins();
         // Where chunks end is not looked for a second time: nothing comes after them.
-        let mut is_last =
-            refusal.is_some() || request.headers().contains_key(header::TRANSFER_ENCODING);
+        let mut is_last = is_single
+            || refusal.is_some()
+            || request.headers().contains_key(header::TRANSFER_ENCODING);
         let ticket = self.ticket.clone();
         let mut request = request.map(|body| Body::new(RequestBody::new(body, ticket)));
         let source = self.proxies.source(self.peer.ip(), request.headers());
@@ -90,4 +144,24 @@ impl Connection {
         }
         Ok(response.map(|body| ResponseBody::new(body, self.ticket.clone())))
     }
+}
+
+/// An answer as it goes out, when it is the last.
+async fn written(response: axum::response::Response) -> Vec<u8> {
+    let (parts, body) = response.into_parts();
+    // It is there already, and short.
+    let body = axum::body::to_bytes(body, BUFFER).await.unwrap_or_default();
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let mut bytes = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    let end =
+        format!("content-length: {}\r\nconnection: close\r\ndate: {date}\r\n\r\n", body.len());
+    bytes.extend_from_slice(end.as_bytes());
+    bytes.extend_from_slice(&body);
+    bytes
 }

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -22,7 +22,7 @@ const HEAD: Duration = Duration::from_secs(10);
 /// How long a body may take as a whole.
 const BODY: Duration = Duration::from_secs(60);
 /// How long a connection that is over is read on, so that its answer is not lost.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 /// How long bytes may be slow, or stand still.
 const WINDOW: Duration = Duration::from_secs(10);
 /// How many bytes have to pass in that time: 1 kB/s.
@@ -32,8 +32,8 @@ const LEAST: u64 = 10_000;
 #[derive(Debug)]
 pub(super) struct Guard {
     doing: Mutex<Doing>,
-    /// Ends the connection's task.
-    task: OnceLock<AbortHandle>,
+    /// Ends the connection's task, the last one where there were several.
+    task: Mutex<Option<AbortHandle>>,
     /// Whether a part of the last body was left unread.
     is_unread: AtomicBool,
     /// Whoever waits for the rest of a head.
@@ -133,7 +133,7 @@ impl Guard {
         };
         Self {
             doing: Mutex::new(doing),
-            task: OnceLock::new(),
+            task: Mutex::new(None),
             is_unread: AtomicBool::new(false),
             head: AtomicWaker::new(),
             body: AtomicWaker::new(),
@@ -144,13 +144,18 @@ impl Guard {
         self.doing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says which task the connection is.
+    /// Says which task the connection is from now on.
     pub(super) fn runs_in(&self, task: AbortHandle) {
+        let mut current = self.task();
+        // Under the lock, so that whoever ends the connection meanwhile ends this task.
         if matches!(self.doing().verdict, Verdict::Closed | Verdict::Cut) {
             task.abort();
         }
-        // It is said once.
-        self.task.set(task).ok();
+        *current = Some(task);
+    }
+
+    fn task(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says whether a part of the last body is unread.
@@ -290,7 +295,7 @@ impl Guard {
     }
 
     fn end(&self) {
-        if let Some(task) = self.task.get() {
+        if let Some(task) = &*self.task() {
             task.abort();
         }
     }

@@ -28,6 +28,9 @@ const UNFINISHED: usize = 8 * 1024 * 1024;
 /// How often the patrol looks at everybody.
 const ROUND: Duration = Duration::from_millis(500);
 
+/// How often it is seen whether everybody has gone, at the end.
+const GLANCE: Duration = Duration::from_millis(10);
+
 /// All connections of a service.
 #[derive(Debug)]
 pub(super) struct Guards {
@@ -111,6 +114,13 @@ impl Guards {
             round.tick().await;
             self.look(Instant::now());
             metrics::keep_up();
+        }
+    }
+
+    /// Waits until there is no connection any more.
+    pub(super) async fn emptied(&self) {
+        while !self.all().open.is_empty() {
+            tokio::time::sleep(GLANCE).await;
         }
     }
 

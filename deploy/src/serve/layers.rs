@@ -51,6 +51,15 @@ async fn around(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -
     response
 }
 
+/// The answer to what came first on a connection and is no request: it reaches no route.
+pub(super) fn refused_at_once(refusal: Refusal) -> Response {
+    let observed = Observed::refused();
+    let mut response = refused(refusal);
+    private(&mut response);
+    observed.end(&response);
+    response
+}
+
 fn refused(refusal: Refusal) -> Response {
     let Refusal { status, code, detail } = refusal;
     metrics::counter!("annals_http_refused_total", "code" => code).increment(1);

@@ -36,6 +36,11 @@ impl Observed {
         }
     }
 
+    /// What the connection refused: it says nothing of itself.
+    pub(super) fn refused() -> Self {
+        Self { begun: Instant::now(), method: "other", route: None }
+    }
+
     /// Tells what became of it.
     pub(super) fn end(self, response: &Response) {
         let took = self.begun.elapsed();

@@ -1,5 +1,7 @@
 //! A connection's bytes: heads are let through whole and checked, what is slow is noted, and what a caller
 //! still sends at the end does not destroy what it was answered.
+//!
+//! Its socket may move to another runtime between two requests, and stays behind alone at the end.
 
 use std::{
     io,
@@ -11,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
@@ -25,6 +27,8 @@ use super::{
 const AT_ONCE: usize = 8 * 1024;
 /// How much of an unfinished head takes no room that all share.
 const FREE: usize = 2 * 1024;
+/// How a connection begins that only asks whether somebody is alive.
+const PROBE: &[u8] = b"GET /livez ";
 /// Stands in for a head that was refused, so that the answer takes its turn behind those before it.
 const REFUSED: &[u8] = b"GET /refused HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n";
 
@@ -39,9 +43,23 @@ enum Phase {
     Refused,
 }
 
+/// What a connection begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// Nothing: the caller has gone.
+    Gone,
+    /// Whether somebody is alive here; nothing else is answered sooner.
+    Probe,
+    /// Any other request.
+    Request,
+    /// What is no request.
+    Refused(Refusal),
+}
+
 /// The stream of a connection.
 pub(super) struct Stream {
-    tcp: TcpStream,
+    /// None while it moves, and once it is over.
+    tcp: Option<TcpStream>,
     ticket: Arc<Ticket>,
     phase: Phase,
     /// What was read, and how much of it was let through and handed on.
@@ -54,13 +72,14 @@ pub(super) struct Stream {
     /// How much shared room an unfinished head takes.
     held: usize,
     is_stalled: bool,
-    is_over: bool,
+    /// Why what came last is no request.
+    refused: Option<Refusal>,
 }
 
 impl Stream {
     pub(super) fn new(tcp: TcpStream, ticket: Arc<Ticket>) -> Self {
         Self {
-            tcp,
+            tcp: Some(tcp),
             ticket,
             phase: Phase::Head,
             read: Vec::new(),
@@ -70,13 +89,34 @@ impl Stream {
             has_begun: false,
             held: 0,
             is_stalled: false,
-            is_over: false,
+            refused: None,
         }
     }
 
-    /// Waits for the first head, before anything is set up to answer it; whether one came.
-    pub(super) async fn first_head(&mut self) -> bool {
-        std::future::poll_fn(|cx| self.poll_head(cx)).await.unwrap_or(false)
+    /// Waits for the first head, before anything is set up to answer it.
+    pub(super) async fn first_head(&mut self) -> First {
+        let has_come = std::future::poll_fn(|cx| self.poll_head(cx)).await.unwrap_or(false);
+        match self.refused {
+            Some(refusal) => First::Refused(refusal),
+            None if !has_come => First::Gone,
+            // Where more is asked behind it, the rest would be lost with the door's connection.
+            None if self.read.starts_with(PROBE) && self.read.len() == self.through => First::Probe,
+            None => First::Request,
+        }
+    }
+
+    /// Leaves this runtime, whose events its socket no longer waits for.
+    ///
+    /// # Errors
+    /// When the socket is broken.
+    pub(super) fn leave(mut self) -> io::Result<Moving> {
+        let tcp = self.tcp.take().ok_or(io::ErrorKind::NotConnected)?.into_std()?;
+        Ok(Moving { tcp, stream: self })
+    }
+
+    fn tcp(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        let tcp = self.tcp.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(Pin::new(tcp))
     }
 
     /// Reads until a whole head was let through, or refused; false at the end of the connection.
@@ -106,7 +146,7 @@ impl Stream {
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut bytes = [MaybeUninit::uninit(); AT_ONCE];
         let mut buffer = ReadBuf::uninit(&mut bytes);
-        let polled = Pin::new(&mut self.tcp).poll_read(cx, &mut buffer);
+        let polled = self.tcp()?.poll_read(cx, &mut buffer);
         if polled.is_pending() {
             if self.is_amid_head() {
                 self.ticket.guard.head.register(cx.waker());
@@ -204,6 +244,7 @@ impl Stream {
         self.read.extend_from_slice(REFUSED);
         self.through = self.read.len();
         self.phase = Phase::Refused;
+        self.refused = Some(refusal);
         self.ticket.guard.request_begins(Some(refusal));
     }
 
@@ -219,18 +260,6 @@ impl Stream {
         } else if self.handed == self.through {
             self.read.drain(..self.handed);
             (self.handed, self.through) = (0, 0);
-        }
-    }
-
-    /// Reads and forgets until the caller ends the connection; the patrol sets the limit.
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut bytes = [MaybeUninit::uninit(); AT_ONCE];
-        loop {
-            let mut buffer = ReadBuf::uninit(&mut bytes);
-            ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buffer))?;
-            if buffer.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
         }
     }
 
@@ -265,12 +294,12 @@ impl AsyncRead for Stream {
         match self.phase {
             // The answer to what was refused wakes the connection.
             Phase::Head | Phase::Refused => Poll::Pending,
-            Phase::Rest => Pin::new(&mut self.tcp).poll_read(cx, buffer),
+            Phase::Rest => self.tcp()?.poll_read(cx, buffer),
             Phase::Body(left) => {
                 // Not a byte of what comes after it: that is a head, which is checked first.
                 let length = buffer.remaining().min(usize::try_from(left).unwrap_or(usize::MAX));
                 let mut part = ReadBuf::new(buffer.initialize_unfilled_to(length));
-                ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut part))?;
+                ready!(self.tcp()?.poll_read(cx, &mut part))?;
                 let length = part.filled().len();
                 buffer.advance(length);
                 self.body_passed(length);
@@ -286,7 +315,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        let polled = self.tcp()?.poll_write(cx, bytes);
         self.note(bytes.len(), &polled);
         polled
     }
@@ -296,13 +325,13 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.tcp).poll_write_vectored(cx, slices);
+        let polled = self.tcp()?.poll_write_vectored(cx, slices);
         self.note(slices.iter().map(|slice| slice.len()).sum(), &polled);
         polled
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.tcp.as_ref().is_some_and(TcpStream::is_write_vectored)
     }
 
     /// All that was to be written was taken.
@@ -311,17 +340,20 @@ impl AsyncWrite for Stream {
             self.is_stalled = false;
             self.ticket.guard.write_ends();
         }
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        self.tcp()?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_over {
-            ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
-            self.is_over = true;
-            self.ticket.guard.lingers(Instant::now());
-        }
+        // What comes after the end was asked for is not read here.
+        let Ok(tcp) = self.tcp() else { return Poll::Ready(Ok(())) };
+        ready!(tcp.poll_shutdown(cx))?;
+        self.ticket.guard.lingers(Instant::now());
         // A socket that is closed with unread bytes is reset, and the answer may be lost with it.
-        if self.phase == Phase::Head { Poll::Ready(Ok(())) } else { self.poll_linger(cx) }
+        let has_unread = self.phase != Phase::Head;
+        if let Some(tcp) = self.tcp.take_if(|_| has_unread) {
+            read_on(tcp, self.ticket.clone());
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -330,9 +362,39 @@ impl Drop for Stream {
         self.give_room_back();
         if self.ticket.guard.verdict() == Verdict::Cut {
             // What the caller does not take is not kept for it by the system either.
-            self.tcp.set_zero_linger().ok();
+            self.tcp.as_ref().map(TcpStream::set_zero_linger);
         }
     }
+}
+
+/// A stream on its way to another runtime.
+pub(super) struct Moving {
+    tcp: std::net::TcpStream,
+    stream: Stream,
+}
+
+impl Moving {
+    /// Goes on in this runtime.
+    ///
+    /// # Errors
+    /// When the system has no room to wait for one more socket.
+    pub(super) fn arrive(self) -> io::Result<Stream> {
+        let Self { tcp, mut stream } = self;
+        stream.tcp = Some(TcpStream::from_std(tcp)?);
+        Ok(stream)
+    }
+}
+
+/// Reads and forgets until the caller ends the connection, without what answered it; the patrol sets
+/// the limit.
+fn read_on(mut tcp: TcpStream, ticket: Arc<Ticket>) {
+    let lingering = ticket.clone();
+    let task = tokio::spawn(async move {
+        let mut bytes = [0; 512];
+        while matches!(tcp.read(&mut bytes).await, Ok(1..)) {}
+        drop(lingering);
+    });
+    ticket.guard.runs_in(task.abort_handle());
 }
 
 #[cfg(test)]
