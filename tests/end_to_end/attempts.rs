@@ -104,6 +104,17 @@ fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
+async fn a_page_begins_where_a_number_can_be() {
+    let annals = Annals::start().await;
+    let last = annals.get(&format!("/attempts?after={}", i64::MAX)).await.ok();
+    assert_eq!(last["items"], json!([]));
+    for wrong in ["after=9223372036854775808", "after=-1", "after=", "limit=0", "limit=201", "x=1"]
+    {
+        annals.get(&format!("/attempts?{wrong}")).await.refused("query.invalid");
+    }
+}
+
+#[tokio::test]
 async fn a_list_that_is_refused_as_a_whole_is_kept() {
     let annals = Annals::start().await;
     let reader = annals.user("Rita").await;

@@ -79,7 +79,8 @@ pub async fn page_of_attempts(
     query: Result<Query<AttemptsQuery>, QueryRejection>,
 ) -> Result<Json<Attempts>, Problem> {
     let Query(AttemptsQuery { after, limit }) = query.map_err(|_| invalid())?;
-    if limit == 0 || limit > PAGE_MAX {
+    // No number is greater than what a store can hold.
+    if limit == 0 || limit > PAGE_MAX || i64::try_from(after).is_err() {
         return Err(invalid());
     }
     let page = store.attempts(after, limit).await?;
