@@ -165,6 +165,7 @@ async fn a_list_that_is_none_or_too_long_is_refused_whole() {
         ("no type", json!([{ "data": {} }])),
         ("no data", json!([{ "type": "CreateAccount" }])),
         ("an id that is none", json!([{ "id": "7", "type": "CreateAccount", "data": {} }])),
+        ("data without names", json!([{ "type": "CreateAccount", "data": ["A"] }])),
         ("a text", json!(["CreateAccount"])),
         ("fields without names", json!([[null, "CreateAccount", { "name": "A" }]])),
     ] {

@@ -147,6 +147,9 @@ fn items(body: &[u8]) -> Result<Vec<Listed>, Problem> {
             let ParseError { pointer, detail } = explain::<Item<IgnoredAny>>(item, &error);
             invalid(format!("/{index}{pointer}"), &detail)
         })?;
+        if !is_object(&parsed.data) {
+            return Err(invalid(format!("/{index}/data"), "must be a JSON object"));
+        }
         if let Some(Err(why)) = parsed.id.map(|id| judge_id(id.0)) {
             return Err(invalid(format!("/{index}/id"), why));
         }
