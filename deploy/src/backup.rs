@@ -68,6 +68,10 @@ pub enum BadPlace {
 }
 
 impl BadPlace {
+    /// The codes of all.
+    pub(crate) const CODES: [&str; 3] =
+        [Self::NoFolder.code(), Self::Name.code(), Self::Exists.code()];
+
     /// The stable code.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -19,6 +19,8 @@ use hyper_util::{
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::promised::demand_promised;
+
 /// No request of a test takes longer, where nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -144,7 +146,8 @@ impl Http {
         Self { patience, ..self.clone() }
     }
 
-    /// Sends one request, and waits for the whole answer.
+    /// Sends one request, and waits for the whole answer. An error has to be one that the document
+    /// names.
     pub async fn send(
         &self,
         method: Method,
@@ -153,9 +156,12 @@ impl Http {
         body: Vec<u8>,
     ) -> Answer {
         let what = format!("{method} {path}");
-        self.try_send(method, path, headers, body)
-            .await
-            .unwrap_or_else(|error| panic!("{what}: {error}"))
+        let sent = self.try_send(method.clone(), path, headers, body).await;
+        let answer = sent.unwrap_or_else(|error| panic!("{what}: {error}"));
+        if answer.header("content-type") == Some("application/problem+json") {
+            demand_promised(&method, path, answer.status.as_u16(), &answer.bytes);
+        }
+        answer
     }
 
     /// Sends one request; an error is a connection that broke.

@@ -2,6 +2,7 @@
 
 mod reference;
 mod http;
+mod promised;
 mod raw;
 mod annals;
 mod process;

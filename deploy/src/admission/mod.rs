@@ -200,7 +200,15 @@ async fn to_the_end(request: Request, next: Next, held: Arc<Held>) -> Response {
 
 /// What a request asks for; none where it passes no gate.
 fn kind(request: &Request) -> Option<Kind> {
-    let route = request.extensions().get::<MatchedPath>()?.as_str();
+    kind_of(request.extensions().get::<MatchedPath>()?.as_str())
+}
+
+/// Whether requests of a route wait at a gate.
+pub(crate) fn is_gated(route: &str) -> bool {
+    kind_of(route).is_some()
+}
+
+fn kind_of(route: &str) -> Option<Kind> {
     match route.split('/').nth(1)? {
         "commands" => Some(Kind::Command),
         "" | "livez" | "readyz" | "metrics" | "version" | "openapi.json" | "schemas" | "admin" => {

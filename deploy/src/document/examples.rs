@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// How deep an example goes; what nests deeper is left out.
-const DEEP: usize = 8;
+const DEEP: usize = 24;
 /// How many fields that may be absent an example of a body shows.
 const SHOWN: usize = 3;
 
@@ -135,6 +135,7 @@ fn text(name: &str, schema: &Value) -> Value {
         Some("email") => "ana@contoso.com",
         _ => match name {
             "name" => "Contoso",
+            "currency" => "USD",
             "topic" => "Chairs for the new office",
             "first_name" => "Bia",
             "last_name" => "Quintela",

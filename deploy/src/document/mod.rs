@@ -1,6 +1,8 @@
 //! The OpenAPI document: both APIs, made from their types, and what operators ask.
 
+mod errors;
 mod examples;
+mod links;
 mod operating;
 
 use schemars::{
@@ -9,6 +11,7 @@ use schemars::{
 };
 use serde_json::{Map, Value, json};
 
+use errors::Shared;
 use examples::{Examples, add_examples};
 
 /// Where the definitions of what is sent lie while the document is made.
@@ -24,15 +27,17 @@ pub fn document() -> Value {
     let mut paths = command_service::http::paths(&mut asked, &mut answered);
     paths.append(&mut query_api::paths(&mut answered));
     operating::add(&mut paths);
+    links::add(&mut paths);
     let mut asked = asked.take_definitions(true);
     command_service::http::narrow(&mut asked);
     let mut schemas = answered.take_definitions(true);
     let mut paths = Value::Object(paths);
     join(asked, &mut schemas, &mut paths);
+    let mut shared = Shared::default();
     let operations = paths.as_object_mut().into_iter().flatten();
     for (path, item) in operations {
-        for (method, operation) in item.as_object_mut().into_iter().flatten() {
-            complete(path, method, operation);
+        for (_, operation) in item.as_object_mut().into_iter().flatten() {
+            shared.complete(path, operation);
         }
     }
     let known = Value::Object(schemas);
@@ -44,9 +49,10 @@ pub fn document() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "A CRM backend whose records are the sum of their history. \
                 Commands are sent to `/commands/{Name}`; everything else is a question. Each GET \
-                answers HEAD alike, without the body; other methods are 405 and `Allow` names the \
-                right ones. Errors are problem details (RFC 9457) with a stable `code`; \
-                `x-refusal-codes` says what each rule's code means.",
+                answers HEAD alike, without the body. Errors are problem details (RFC 9457) with a \
+                stable `code`; `x-refusal-codes` says what each rule's code means. What is no \
+                operation is 404 `route.unknown` or `command.unknown`; other methods are 405 \
+                `method.not_allowed`, and `Allow` names the right ones.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "security": [{ "token": [] }],
@@ -54,7 +60,7 @@ pub fn document() -> Value {
         "x-refusal-codes": refusal_codes(),
         "components": {
             "schemas": known,
-            "responses": operating::responses(),
+            "responses": shared.into_components(),
             "securitySchemes": { "token": {
                 "type": "http", "scheme": "bearer",
                 "description": "A token of this installation: `annals_<id>_<secret>`. Its scopes are \
@@ -117,33 +123,6 @@ fn each_reference(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
     }
 }
 
-/// Adds to an operation what all have in common: who may call it, and how any can be refused.
-fn complete(path: &str, method: &str, operation: &mut Value) {
-    let is_open = operation["security"].as_array().is_some_and(Vec::is_empty);
-    let scope = operation["x-required-scope"].as_str().unwrap_or_default().to_owned();
-    if !is_open {
-        let scopes: Vec<_> =
-            [scope.as_str()].into_iter().filter(|scope| !scope.is_empty()).collect();
-        operation["security"] = json!([{ "token": scopes }]);
-    }
-    let mut statuses = vec!["400", "404", "414", "421", "429", "431", "500", "503"];
-    if !is_open {
-        statuses.push("401");
-        if !scope.is_empty() {
-            statuses.push("403");
-        }
-    }
-    if method == "post" {
-        statuses.extend(["408", "411", "413", "415"]);
-    }
-    let Some(responses) = operation["responses"].as_object_mut() else { return };
-    for status in statuses {
-        // What an operation says of a status itself comes first.
-        let named = !responses.contains_key(status) && (status != "404" || path.contains('{'));
-        if named {
-            let reference = format!("#/components/responses/{}", operating::name_of(status));
-            responses.insert(status.to_owned(), json!({ "$ref": reference }));
-        }
-    }
-    responses.sort_keys();
-}
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

@@ -1,6 +1,9 @@
-//! What operators ask, and the answers that any operation may give.
+//! What operators ask.
 
 use serde_json::{Map, Value, json};
+
+use super::errors::answer;
+use crate::backup::BadPlace;
 
 /// The operator's paths and the open ones.
 pub(super) fn add(paths: &mut Map<String, Value>) {
@@ -17,6 +20,11 @@ pub(super) fn add(paths: &mut Map<String, Value>) {
     open(paths, "/openapi.json", "openapi", "This document", &object);
     paths["/readyz"]["get"]["responses"]["503"] =
         json!({ "description": "It cannot, and why.", "content": object });
+    let document = &mut paths["/openapi.json"]["get"];
+    let tag = json!({ "ETag": { "description": "Which document it is.", "schema": { "type": "string" } } });
+    document["responses"]["200"]["headers"] = tag.clone();
+    document["responses"]["304"] =
+        json!({ "description": "`If-None-Match` names this document.", "headers": tag });
     open(
         paths,
         "/schemas/{type}/{version}",
@@ -37,6 +45,8 @@ pub(super) fn add(paths: &mut Map<String, Value>) {
             json!(1)
         ),
     ]);
+    paths["/schemas/{type}/{version}"]["get"]["responses"]["404"] =
+        answer(404, "No event has that type and version.", &["schema.unknown"]);
     work(
         paths,
         "/admin/replay",
@@ -45,19 +55,23 @@ pub(super) fn add(paths: &mut Map<String, Value>) {
     );
     work(paths, "/admin/verify", "verify", "Checks the whole log");
     work(paths, "/admin/backup", "backup", "Copies the log and the keys to a new folder");
-    paths["/admin/backup"]["post"]["requestBody"] = json!({
+    let backup = &mut paths["/admin/backup"]["post"];
+    backup["requestBody"] = json!({
         "required": true,
         "content": { "application/json": {
             "schema": {
-                "type": "object", "required": ["to"], "additionalProperties": false,
-                "properties": { "to": {
-                    "type": "string", "minLength": 1, "maxLength": 200,
-                    "description": "The folder to make, on the machine of the service.",
+                "type": "object", "required": ["name"], "additionalProperties": false,
+                "properties": { "name": {
+                    "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+                    "description": "The folder to make below the folder of backups.",
                 } },
             },
-            "example": { "to": "2026-11-27" },
+            "example": { "name": "2026-11-27" },
         } },
     });
+    let codes = [&BadPlace::CODES[..], &["body.invalid", "backup.by_database"]].concat();
+    let description = "It is no name, the name is taken, or no backup is taken here.";
+    backup["responses"]["422"] = answer(422, description, &codes);
 }
 
 /// A question that asks for no token.
@@ -88,63 +102,7 @@ fn work(paths: &mut Map<String, Value>, path: &str, id: &str, summary: &str) {
                 "description": "Lines of JSON: `progress`, and at the end `done` or `failed`.",
                 "content": line,
             },
-            "422": { "$ref": "#/components/responses/Refused" },
         },
     });
     paths.insert(path.to_owned(), json!({ "post": operation }));
-}
-
-/// The statuses that any operation may answer: name, meaning, an example of a code.
-const COMMON: [(&str, &str, &str, &str); 15] = [
-    ("400", "Malformed", "The request cannot be read.", "query.malformed"),
-    ("401", "Unauthenticated", "There is no valid token.", "auth.required"),
-    ("403", "Forbidden", "The token does not have the scope for this.", "access.denied"),
-    ("404", "NotFound", "There is no such thing, or none that may be seen.", "record.not_found"),
-    ("408", "TooSlow", "The request did not arrive in time.", "request.too_slow"),
-    ("411", "LengthRequired", "The length of the body must be told.", "request.length_required"),
-    ("413", "TooLarge", "The body, the list or what it makes is too large.", "body.too_large"),
-    ("414", "UriTooLong", "The address is too long.", "target.too_long"),
-    (
-        "415",
-        "Unsupported",
-        "The body must be JSON in UTF-8, not compressed.",
-        "body.unsupported_media_type",
-    ),
-    ("421", "Misdirected", "The host is none that this service answers for.", "host.unknown"),
-    ("422", "Refused", "A rule refused it.", "backup.by_database"),
-    (
-        "429",
-        "TooMany",
-        "Too many requests of this kind: wait as `Retry-After` says.",
-        "rate.limited",
-    ),
-    ("431", "HeadersTooLarge", "The headers are too large.", "headers.too_large"),
-    ("500", "Failed", "A mistake of the product's own.", "internal"),
-    ("503", "Unavailable", "Not now: try again as `Retry-After` says.", "query.behind"),
-];
-
-pub(super) fn name_of(status: &str) -> &'static str {
-    COMMON.iter().find(|(known, ..)| *known == status).map_or("Failed", |(_, name, ..)| name)
-}
-
-/// The answers that operations refer to.
-pub(super) fn responses() -> Map<String, Value> {
-    let response = |(status, name, description, code): &(&str, &str, &str, &str)| {
-        let status: u16 = status.parse().unwrap_or_default();
-        let mut response = json!({
-            "description": description,
-            "content": { "application/problem+json": {
-                "schema": { "$ref": "#/components/schemas/Problem" },
-                "example": { "status": status, "code": code, "title": name, "detail": description },
-            } },
-        });
-        let header = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
-        match status {
-            401 => response["headers"] = json!({ "WWW-Authenticate": header("`Bearer`.") }),
-            429 | 503 => response["headers"] = json!({ "Retry-After": header("Seconds to wait.") }),
-            _ => {}
-        }
-        ((*name).to_owned(), response)
-    };
-    COMMON.iter().map(response).collect()
 }

@@ -86,20 +86,21 @@ const BAD: &[&str] = &[
     "query.malformed",
     "parameter.repeated",
     "as_of.invalid",
-    "sense.unsupported",
     "at_least.invalid",
     "at_least.unknown",
-    "after.invalid",
-    "after.unknown",
-    "cursor.invalid",
-    "request.malformed",
-    "request.invalid",
-    "host.malformed",
-    "target.malformed",
 ];
 
 /// What a parameter is refused with.
 const REFUSED: &[&str] = &["parameter.invalid", "parameter.unknown", "as_of.future", "log_begins"];
+
+/// What questions with a parameter can be refused with besides: status, parameter, code.
+const BY_PARAMETER: &[(u16, &str, &str)] = &[
+    (400, "after", "after.invalid"),
+    (400, "after", "after.unknown"),
+    (400, "cursor", "cursor.invalid"),
+    (422, "by", "by.unknown"),
+    (422, "sort", "sort.unknown"),
+];
 
 struct Document {
     problem: Value,
@@ -162,15 +163,24 @@ impl Document {
                 "content": { "application/problem+json": { "schema": schema } },
             })
         };
-        let mut codes = REFUSED.to_vec();
-        if LISTS.iter().any(|list| list.path == path) {
-            codes.extend(["sort.unknown", "sort.needs_filter"]);
+        let (mut bad, mut codes) = (BAD.to_vec(), REFUSED.to_vec());
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters {
+            let by_it = BY_PARAMETER.iter().filter(|(_, name, _)| parameter["name"] == *name);
+            for (status, _, code) in by_it {
+                if *status == 400 { bad.push(code) } else { codes.push(code) }
+            }
+            let senses = parameter["schema"]["enum"].as_array();
+            if parameter["name"] == "sense" && senses.is_some_and(|senses| senses.len() == 1) {
+                bad.push("sense.unsupported");
+            }
         }
-        if path.ends_with("revenue") || path == "/pipeline" {
-            codes.push("by.unknown");
+        let list = LISTS.iter().find(|list| list.path == path);
+        if list.is_some_and(|list| list.sorts.iter().any(|sort| sort.needs.is_some())) {
+            codes.push("sort.needs_filter");
         }
         let responses = &mut operation["responses"];
-        responses["400"] = refused("It cannot be read, or asks for no moment of this log.", BAD);
+        responses["400"] = refused("It cannot be read, or asks for no moment of this log.", &bad);
         responses["422"] =
             refused("A parameter is unknown or has a value it does not take.", &codes);
         if path.contains("{id}") || path == "/organization" {
@@ -221,7 +231,7 @@ impl Document {
             query("wait", &json!({ "type": "boolean" }), "At the end, wait for what comes."),
         ];
         let summary = "The log, CloudEvents 1.0, one a line. Needs the scope `audit`.";
-        let line = json!({ "type": "object" });
+        let line = json!({ "type": "string", "description": "Lines of JSON: one event each." });
         let parameters = [time(false), parameters].concat();
         self.operation("/events", summary, parameters, "application/x-ndjson", &line);
     }

@@ -73,11 +73,24 @@ fn narrow_one(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
             object.values_mut().for_each(narrow_one);
+            narrow_number(object);
             narrow_text(object);
         }
         Value::Array(items) => items.iter_mut().for_each(narrow_one),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// A whole number is at most what its type holds: the format alone tells no program.
+fn narrow_number(schema: &mut Map<String, Value>) {
+    let most = match schema.get("format").and_then(Value::as_str) {
+        Some("uint8") => u64::from(u8::MAX),
+        Some("uint16") => u64::from(u16::MAX),
+        Some("uint32") => u64::from(u32::MAX),
+        Some("uint64") => u64::MAX,
+        _ => return,
+    };
+    schema.entry("maximum").or_insert(most.into());
 }
 
 fn narrow_text(schema: &mut Map<String, Value>) {

@@ -19,10 +19,8 @@ const fn of_kind(category: Category) -> &'static [&'static str] {
         Category::Quote | Category::Order => {
             &["quote.", "opportunity.", "customer.", "owner.", "document."]
         }
-        Category::Note
-        | Category::Organization
-        | Category::Numbering
-        | Category::Administration => &[],
+        Category::Organization => &["clock."],
+        Category::Note | Category::Numbering | Category::Administration => &[],
         Category::User => &["user.", "token."],
         Category::Token => &["token.", "user."],
     }

@@ -96,24 +96,12 @@ fn refused(problem: &Value, description: &str, codes: &[&str]) -> Value {
     answer(description, "application/problem+json", &schema)
 }
 
-/// What every command can be refused with before its own rules are asked.
-const SYNTAX: &[&str] = &[
-    "json.malformed",
-    "json.duplicate_key",
-    "json.too_deep",
-    "header.repeated",
-    "header.malformed",
-    "idempotency_key.invalid",
-    "if_match.invalid",
-    "effective_at.invalid",
-    "channel.invalid",
-    "body.incomplete",
-    "body.length_malformed",
-    "request.malformed",
-    "request.invalid",
-    "host.malformed",
-    "target.malformed",
-];
+/// What is wrong with the headers of a list of commands.
+const HEADERS: [&str; 3] = ["header.repeated", "header.malformed", "channel.invalid"];
+
+/// What else can be wrong with those of a single command.
+const OWN_HEADERS: [&str; 3] =
+    ["idempotency_key.invalid", "if_match.invalid", "effective_at.invalid"];
 
 /// What every command can be refused with by its body, besides its own rules.
 const BODY: &[&str] = &["command.invalid", "command.reused", "reason.invalid"];
@@ -163,7 +151,7 @@ fn responses(entry: &Entry, accepted: &Schema, problem: &Value) -> Value {
     let rules = [refusals(entry.category, 422), BODY.to_vec()].concat();
     json!({
         "200": taken,
-        "400": refused(problem, "It cannot be read.", SYNTAX),
+        "400": refused(problem, "It cannot be read.", &[HEADERS, OWN_HEADERS].concat()),
         "404": refused(problem, "A record that it names is not there.", &refusals(entry.category, 404)),
         "412": refused(
             problem,
@@ -171,7 +159,6 @@ fn responses(entry: &Entry, accepted: &Schema, problem: &Value) -> Value {
             &refusals(entry.category, 412),
         ),
         "422": refused(problem, "A rule or the form of the body refused it.", &rules),
-        "507": refused(problem, "No room is left for new events.", &["store.full"]),
     })
 }
 
@@ -204,9 +191,9 @@ fn add_list(
         },
         "responses": {
             "200": answer("One answer for each, in order.", "application/json", &answers),
-            "400": refused(problem, "It cannot be read.", SYNTAX),
+            "400": refused(problem, "It cannot be read.", &HEADERS),
+            "413": refused(problem, "It is too large.", &["list.too_long"]),
             "422": refused(problem, "It is no list of commands.", &["list.invalid"]),
-            "507": refused(problem, "No room is left for new events.", &["store.full"]),
         },
     });
     paths.insert("/commands".to_owned(), json!({ "post": operation }));
@@ -238,7 +225,8 @@ fn parameters(with_channel: bool) -> Value {
         ),
         header(
             "If-Match",
-            &json!({ "type": "string", "minLength": 1, "pattern": format!("^([*]|{tag}( *, *{tag})*)$") }),
+            &json!({ "type": "string", "format": "annals-entity-tags",
+                "pattern": format!("^([*]|{tag}( *, *{tag})*)$") }),
             "The versions that the record may have, as ETag gives them: \"7\"; or `*`, any.",
             "\"7\"",
         ),
