@@ -3,6 +3,8 @@
 #
 #   tests/run.sh [argument of `cargo test` ..]
 #
+# With arguments only what they choose runs, and not `openapi.sh`, which is no test of cargo's.
+#
 # ANNALS_DATA    the folder of reference data (default: ../shared/data beside the project);
 #                what needs it and does not find it is counted as skipped, by name.
 # Exit code: 0 all passed, 1 something failed, 2 something the tests need is missing.
@@ -71,6 +73,22 @@ suite cargo test --workspace --locked --no-fail-fast "$@"
 # The same journeys, from the same source, on the three services with PostgreSQL and NATS.
 ANNALS_DEPLOYMENT=cluster suite cargo test --package tests --test end_to_end --locked --no-fail-fast "$@"
 
+# Whether the OpenAPI document is true: one test more, where none in particular is asked for.
+failed_openapi=0
+asked_openapi=0
+if [ "$#" -eq 0 ]; then
+    asked_openapi=1
+    target="${CARGO_TARGET_DIR:-target}"
+    said=0
+    suite cargo build --package deploy --bin annals --locked
+    tests/openapi.sh "$target/debug/annals" "$target/openapi-venv" 2>&1 | tee "$work/openapi" || said="${PIPESTATUS[0]}"
+    case "$said" in
+    0) ;;
+    77) grep '^skipped: ' "$work/openapi" >>"$ANNALS_SKIPPED" ;;
+    *) failed_openapi=1 ;;
+    esac
+fi
+
 # `test result: ok. 12 passed; 0 failed; 0 ignored; ..`, one line per test binary.
 read -r passed failed ignored < <(awk '
     /^test result:/ {
@@ -83,11 +101,13 @@ read -r passed failed ignored < <(awk '
     END { print passed + 0, failed + 0, ignored + 0 }' "$work/log")
 skipped="$(grep -c '^skipped: ' "$ANNALS_SKIPPED" || true)"
 sort "$ANNALS_SKIPPED"
+passed=$((passed + asked_openapi - failed_openapi))
 
 if [ "$failed_suites" -gt 0 ] && [ "$failed" -eq 0 ]; then
     echo "annals: a test binary did not build or did not finish" >&2
     failed=1
 fi
+failed=$((failed + failed_openapi))
 status=0
 if [ "$failed" -gt 0 ]; then
     status=1
@@ -103,6 +123,10 @@ if [ "$failed" -gt 0 ]; then
                 for (line = first; line <= lines[test]; line++) print "    " text[test, line]
             }
         }' "$work/log"
+    if [ "$failed_openapi" -gt 0 ]; then
+        echo "failed: openapi.sh"
+        tail -n 200 "$work/openapi" | sed 's/^/    /'
+    fi
 elif [ "$((passed + ignored))" -eq 0 ]; then
     echo "annals: no test ran" >&2
     status=1
