@@ -41,8 +41,8 @@ pub(crate) fn add(sum: &mut Measures, other: &Measures) {
     }
 }
 
-/// The measures of a row.
-pub(crate) fn measures(row: &Row) -> Result<Measures, DatabaseError> {
+/// The measures of a line.
+fn measures(row: &Row) -> Result<Measures, DatabaseError> {
     let mut measures: Measures = [0; MEASURES.len()];
     for (place, name) in measures.iter_mut().zip(MEASURES) {
         *place = row.int(name)?.into();

@@ -3,7 +3,11 @@
 use projection_service::table::Value;
 use uuid::Uuid;
 
-use crate::list::Statement;
+use super::checkpoints::Measures;
+use crate::{
+    database::{DatabaseError, Row},
+    list::Statement,
+};
 
 /// By what sums are split, besides the currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +126,9 @@ pub(crate) const MEASURES: [&str; 9] = [
     "lost_count",
 ];
 
+/// How many bits the lower half of a sum has: two thousand million lines fit into each half.
+const HALF: u32 = 32;
+
 /// The lines of the ledger between two positions.
 pub(crate) fn block(after: i64, until: i64) -> Statement {
     let mut columns = vec!["business_day", "currency"];
@@ -133,8 +140,27 @@ pub(crate) fn block(after: i64, until: i64) -> Statement {
     statement
 }
 
+/// The sums of the measures, each in two halves: sums of many large amounts do not fit into one
+/// `bigint`. The lower half of a line is its lowest [`HALF`] bits, the upper one is the rest.
 fn measures() -> String {
-    MEASURES.map(|name| format!("cast(sum(d.{name}) as bigint) as {name}")).join(", ")
+    let lowest = (1_i64 << HALF) - 1;
+    let halves = |name| {
+        format!(
+            "cast(sum(d.{name} >> {HALF}) as bigint) as {name}_upper, \
+             cast(sum(d.{name} & {lowest}) as bigint) as {name}_lower"
+        )
+    };
+    MEASURES.map(halves).join(", ")
+}
+
+/// The sums of a row that [`sums`] gave.
+pub(crate) fn summed(row: &Row) -> Result<Measures, DatabaseError> {
+    let mut measures: Measures = [0; MEASURES.len()];
+    for (place, name) in measures.iter_mut().zip(MEASURES) {
+        let half = |which: &str| row.int(&format!("{name}_{which}")).map(i128::from);
+        *place = (half("upper")? << HALF) + half("lower")?;
+    }
+    Ok(measures)
 }
 
 /// The sums of the ledger up to a position and a business day, by key and currency.

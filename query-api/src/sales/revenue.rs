@@ -18,7 +18,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    checkpoints::{Measures, Sums, add, measures},
+    checkpoints::{Measures, Sums, add},
     ledger::{self, By, Narrowed, Party, names},
 };
 use crate::{
@@ -258,7 +258,7 @@ async fn sum_up(app: &App, mut moment: Moment, wish: &Wish) -> Answered {
     let statement = ledger::sums(wish.by, after, position, day.number(), &wish.narrowed);
     for row in moment.rows(&statement.text, &statement.binds).await? {
         let group = (row.value("key")?, row.text("currency")?.to_owned());
-        add(sums.entry(group).or_default(), &measures(&row)?);
+        add(sums.entry(group).or_default(), &ledger::summed(&row)?);
     }
     let mut groups = Sums::new();
     let mut totals: BTreeMap<String, Measures> = BTreeMap::new();
