@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{User, user::UserState};
 use crate::{
     aggregate::{Decide, Facts, States},
+    body::given,
     refusal::Refusal,
 };
 
@@ -80,7 +81,8 @@ pub struct ChangeUser {
     /// The user.
     pub user_id: UserId,
     /// The name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Clear<Line<160>>")]
     pub name: Option<Clear<Line<160>>>,
     /// The e-mail address.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

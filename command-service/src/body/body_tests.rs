@@ -106,6 +106,61 @@ fn a_wrong_field_is_told_with_its_place_and_what_is_allowed() {
     }
 }
 
+/// Objects of any depth, also where a list has the right values in the right order.
+#[test]
+fn a_list_is_no_object() {
+    let record = json!({ "type": "account", "id": ID });
+    for (name, body, pointer) in [
+        (
+            "CreateAccount",
+            json!({ "name": "a", "annual_revenue": ["5.00", "BRL"] }),
+            "/annual_revenue",
+        ),
+        ("CreateAccount", json!({ "name": "a", "owner": ["user", ID] }), "/owner"),
+        ("CreateContact", json!({ "last_name": "a", "parent": ["account", ID] }), "/parent"),
+        (
+            "SetAddress",
+            json!({ "record": record, "kind": "primary", "address": ["a"] }),
+            "/address",
+        ),
+        ("SetCommercialTerms", json!({ "record": record, "terms": [] }), "/terms"),
+    ] {
+        let error = refused(name, &body);
+        assert_eq!(error.pointer, pointer, "{body}: {}", error.detail);
+        assert!(error.detail.contains("not a list"), "{}", error.detail);
+    }
+    let street = json!({ "street": ["Rua 1", "[sic]"] });
+    taken("SetAddress", &json!({ "record": record, "kind": "primary", "address": street }));
+}
+
+/// What a change can take away, and what it cannot: there is always a name.
+#[test]
+fn null_takes_away_only_what_a_record_can_be_without() {
+    let role = json!({ "connection_role_id": ID, "matching": null });
+    let line = json!({ "quote_id": ID, "line_id": ID, "quantity": null });
+    for (name, body, pointer) in [
+        ("ChangeAccountDetails", json!({ "account_id": ID, "name": null }), "/name"),
+        (
+            "ChangeAccountDetails",
+            json!({ "account_id": ID, "customer_type": null }),
+            "/customer_type",
+        ),
+        ("ChangeContactDetails", json!({ "contact_id": ID, "last_name": null }), "/last_name"),
+        ("ChangeContactDetails", json!({ "contact_id": ID, "kind": null }), "/kind"),
+        ("ChangeUser", json!({ "user_id": ID, "name": null }), "/name"),
+        ("ChangeOpportunityDetails", json!({ "opportunity_id": ID, "topic": null }), "/topic"),
+        ("ChangeConnectionRole", role, "/matching"),
+        ("ChangeQuoteLine", line, "/quantity"),
+    ] {
+        let error = refused(name, &body);
+        assert_eq!(error.pointer, pointer, "{body}: {}", error.detail);
+        assert!(error.detail.starts_with("must be "), "{}", error.detail);
+    }
+    taken("ChangeAccountDetails", &json!({ "account_id": ID, "industry": null }));
+    taken("ChangeContactDetails", &json!({ "contact_id": ID, "first_name": null }));
+    taken("ChangeUser", &json!({ "user_id": ID, "manager": null }));
+}
+
 #[test]
 fn no_message_speaks_the_language_of_the_program() {
     let values = [

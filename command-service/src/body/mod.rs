@@ -8,7 +8,7 @@ mod explain;
 mod judge;
 mod node;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
@@ -16,7 +16,7 @@ pub(crate) use judge::judge_id;
 pub(crate) use node::Wrong;
 
 /// The most characters of a caller's own text that an answer repeats.
-pub(crate) const ECHO_MAX: usize = 64;
+pub const ECHO_MAX: usize = 64;
 
 /// A body that is no such command.
 #[derive(Debug)]
@@ -38,6 +38,13 @@ pub(crate) fn parse<T: DeserializeOwned + Serialize>(body: &RawValue) -> Result<
         return Err(ParseError { pointer: String::new(), detail });
     }
     let parsed: T = serde_json::from_str(body.get()).map_err(|error| explain::<T>(body, &error))?;
+    // Few bodies hold a list; those are looked at once more for one in place of an object.
+    if body.get().contains('[')
+        && let Ok(tree) = serde_json::from_str(body.get())
+        && let Some(wrong) = explain_tree::<T>(&tree)
+    {
+        return Err(wrong);
+    }
     serde_path_to_error::serialize(&parsed, judge::Judge::default()).map_err(|error| {
         ParseError { pointer: pointer(error.path()), detail: error.inner().to_string() }
     })?;
@@ -68,13 +75,22 @@ pub fn explain_tree<T: DeserializeOwned>(tree: &serde_json::Value) -> Option<Par
     Some(ParseError { pointer: pointer(error.path()), detail: error.inner().to_string() })
 }
 
+/// Reads a field of a change that keeps its value where it is left out: there is none to take away,
+/// so that `null` is refused.
+pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Whether it is a JSON object.
 pub(crate) fn is_object(value: &RawValue) -> bool {
     value.get().trim_start().starts_with('{')
 }
 
 /// At most [`ECHO_MAX`] characters of a text.
-pub(crate) fn cut(text: &str) -> String {
+#[must_use]
+pub fn cut(text: &str) -> String {
     match text.char_indices().nth(ECHO_MAX) {
         Some((end, _)) => format!("{}..", &text[..end.saturating_sub(2)]),
         None => text.to_owned(),

@@ -17,6 +17,7 @@ use super::Account;
 use crate::{
     access::{owner, owner_streams},
     aggregate::{Decide, Facts, States},
+    body::given,
     refusal::Refusal,
 };
 
@@ -103,10 +104,12 @@ pub struct ChangeAccountDetails {
     /// The account.
     pub account_id: AccountId,
     /// The name of the company.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Line<160>")]
     pub name: Option<Line<160>>,
     /// What it is to the organisation.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CustomerType")]
     pub customer_type: Option<CustomerType>,
     /// The number the organisation knows it by.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{ConnectionRole, connection_role::ConnectionRoleState};
 use crate::{
     aggregate::{Decide, Facts, States},
+    body::given,
     refusal::Refusal,
 };
 
@@ -79,16 +80,20 @@ pub struct ChangeConnectionRole {
     /// The role.
     pub connection_role_id: ConnectionRoleId,
     /// The name, as one side of a relationship.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Line<100>")]
     pub name: Option<Line<100>>,
     /// The type of relationship.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ConnectionRoleCategory")]
     pub category: Option<ConnectionRoleCategory>,
     /// The kinds of record that may have it: accounts, contacts, opportunities. Empty means all.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<Category>")]
     pub applies_to: Option<Vec<Category>>,
     /// The roles the other side may have. Where there is exactly one, it is filled in by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<ConnectionRoleId>")]
     pub matching: Option<Vec<ConnectionRoleId>>,
 }
 

@@ -16,6 +16,7 @@ use super::{Contact, shared::require_active};
 use crate::{
     access::{owner, owner_streams},
     aggregate::{Decide, Facts, States},
+    body::given,
     refusal::Refusal,
 };
 
@@ -113,10 +114,12 @@ pub struct ChangeContactDetails {
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub first_name: Change<Clear<Line<50>>>,
     /// Last name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Clear<Line<50>>")]
     pub last_name: Option<Clear<Line<50>>>,
     /// What the person is to the organisation.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ContactKind")]
     pub kind: Option<ContactKind>,
     /// Position in the company.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

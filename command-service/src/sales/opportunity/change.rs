@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::Opportunity;
 use crate::{
     aggregate::{Decide, Facts, States},
+    body::given,
     refusal::Refusal,
     sales::shared::{active_contact, active_customer, check_amount, streams_of},
 };
@@ -28,7 +29,8 @@ pub struct ChangeOpportunityDetails {
     /// The opportunity.
     pub opportunity_id: OpportunityId,
     /// What it is about. Cannot be cleared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Clear<Line<300>>")]
     pub topic: Option<Clear<Line<300>>>,
     /// Who would buy. Must be active.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

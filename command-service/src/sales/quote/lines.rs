@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{Quote, QuoteState};
 use crate::{
     aggregate::{Decide, Facts},
+    body::given,
     refusal::Refusal,
     sales::shared::{check_amount, check_discount},
 };
@@ -104,13 +105,16 @@ pub struct ChangeQuoteLine {
     /// The line.
     pub line_id: Uuid,
     /// The product or service, as the organisation calls it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Line<200>")]
     pub product: Option<Line<200>>,
     /// How many.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Quantity")]
     pub quantity: Option<Quantity>,
     /// The price of one, in the quote's currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UnitPrice")]
     pub unit_price: Option<UnitPrice>,
     /// What is taken off this line.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
