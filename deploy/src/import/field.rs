@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use command_service::body::cut;
 use events::money::Currency;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -248,7 +249,7 @@ impl PlannedField {
             Conversion::Map(map) => map.get(&text).cloned().ok_or_else(|| {
                 RowRefusal::new(
                     "import.value_not_mapped",
-                    format!("the mapping does not say what `{text}` becomes"),
+                    format!("the mapping does not say what `{}` becomes", cut(&text)),
                 )
             }),
             Conversion::Date(format) => {
@@ -277,7 +278,7 @@ impl NumberShape {
             Self::Money(currency) => *currency,
             Self::MoneyIn(column) => {
                 let code = cells.get(*column);
-                Currency::new(code).map_err(|error| format!("`{code}` {error}"))?
+                Currency::new(code).map_err(|error| format!("`{}` {error}", cut(code)))?
             }
         };
         Ok(json!(number.money(currency)?))

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use command_service::body::cut;
 use uuid::Uuid;
 
 use super::refusal::RowRefusal;
@@ -16,7 +17,7 @@ pub(super) fn key_text<'a>(values: impl Iterator<Item = &'a str>) -> String {
 
 /// A key as people read it.
 fn shown(key: &str) -> String {
-    key.replace(SEPARATOR, "`, `")
+    cut(key).replace(SEPARATOR, "`, `")
 }
 
 /// What is known of one natural key.

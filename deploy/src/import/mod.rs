@@ -50,10 +50,11 @@
 //! every row of the list; without it a value in a `distinct` column cannot become one that no refused
 //! row had (`import.kind_unknown`). So a corrected row is the row it was, and nothing is made twice.
 //!
-//! Nothing is guessed: numbers and dates have a named form, look-ups find exactly one row of an
-//! earlier step (`import.lookup_not_found`, `import.lookup_ambiguous`), values of a `map` are all
-//! in it (`import.value_not_mapped`). Replacements are counted. Every row is accounted for. Messages
-//! name what nobody sees: `1<U+200B ZERO WIDTH SPACE>234`.
+//! Nothing is guessed: numbers and dates have a named form, a clock time that the clocks of the zone
+//! passed over is refused, look-ups find exactly one row of an earlier step
+//! (`import.lookup_not_found`, `import.lookup_ambiguous`), values of a `map` are all in it
+//! (`import.value_not_mapped`). Replacements are counted. Every row is accounted for. Messages
+//! name what nobody sees: `1<U+200B ZERO WIDTH SPACE>234`; of a long value they say the beginning.
 
 mod encoding;
 mod scanner;

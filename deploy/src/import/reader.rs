@@ -17,6 +17,8 @@ use super::{
     scanner::{RawRecord, Scanner},
 };
 
+/// More characters than the name of a column needs: it is told wherever something is wrong in it.
+const MAX_NAME: usize = 200;
 /// More columns than any list needs: a header beyond this is no header.
 const MAX_COLUMNS: usize = 1_000;
 
@@ -150,6 +152,11 @@ impl Table {
                 );
                 continue;
             }
+            ensure!(
+                name.chars().count() <= MAX_NAME,
+                "column {} has a name of more than {MAX_NAME} characters",
+                index + 1
+            );
             ensure!(!self.columns.iter().any(|other| other == name), "two columns are `{name}`");
             self.columns.push(name.to_owned());
             self.fields.push(index);

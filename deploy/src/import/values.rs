@@ -1,11 +1,12 @@
 //! Numbers and dates in a named form. What has another form is refused, never guessed.
 
+use command_service::body::cut;
 use events::money::{Currency, Money};
 use jiff::{
     Timestamp,
     civil::Date,
     fmt::strtime::{self, BrokenDownTime},
-    tz::TimeZone,
+    tz::{AmbiguousOffset, TimeZone},
 };
 
 /// The forms of numbers a mapping can name, each by this example.
@@ -64,11 +65,11 @@ impl NumberForm {
         let number = self.digits(text).ok_or_else(|| {
             let before = self.prefix.as_deref().unwrap_or_default();
             let after = self.suffix.as_deref().unwrap_or_default();
-            format!("`{text}` is not of the form `{before}{}{after}`", self.example)
+            format!("`{}` is not of the form `{before}{}{after}`", cut(text), self.example)
         })?;
         match self.scale {
             Some(scale) => {
-                number.times(scale).ok_or_else(|| format!("`{text}` has too many digits"))
+                number.times(scale).ok_or_else(|| format!("`{}` has too many digits", cut(text)))
             }
             None => Ok(number),
         }
@@ -191,7 +192,8 @@ pub(super) fn date(text: &str, format: &str) -> Result<Date, String> {
 }
 
 /// The instant that `text` writes in the form `format`, exactly. A day is its first moment in
-/// `zone`; a clock time without an offset is of `zone`.
+/// `zone`; a clock time without an offset is of `zone`. One that the clocks there passed over never
+/// was; of one that they showed twice it is the first.
 pub(super) fn instant(text: &str, format: &str, zone: &TimeZone) -> Result<Timestamp, String> {
     let wrong = |_| not_of_form(text, format);
     let time = parsed(text, format)?;
@@ -199,11 +201,15 @@ pub(super) fn instant(text: &str, format: &str, zone: &TimeZone) -> Result<Times
         return time.to_timestamp().map_err(wrong);
     }
     let date = time.to_date().map_err(wrong)?;
-    let local = match time.hour() {
-        Some(_) => date.to_datetime(time.to_time().map_err(wrong)?),
-        None => date.at(0, 0, 0, 0),
-    };
-    Ok(local.to_zoned_datetime(zone.clone()).map_err(wrong)?.timestamp())
+    if time.hour().is_none() {
+        return Ok(date.to_zoned_datetime(zone.clone()).map_err(wrong)?.timestamp());
+    }
+    let local = date.to_datetime(time.to_time().map_err(wrong)?);
+    let moment = zone.to_ambiguous_timestamp(local);
+    if matches!(moment.offset(), AmbiguousOffset::Gap { .. }) {
+        return Err(format!("`{}` never was: the clocks of that zone passed over it", cut(text)));
+    }
+    moment.compatible().map_err(wrong)
 }
 
 /// Parses strictly: what is written back in the same form must be the same text. (The parser alone
@@ -217,7 +223,7 @@ fn parsed(text: &str, format: &str) -> Result<BrokenDownTime, String> {
 }
 
 fn not_of_form(text: &str, format: &str) -> String {
-    format!("`{text}` is no date of the form `{format}`")
+    format!("`{}` is no date of the form `{format}`", cut(text))
 }
 
 #[cfg(test)]

@@ -126,3 +126,14 @@ fn an_instant_is_the_first_moment_of_a_day_or_a_clock_time_of_the_zone() {
     assert_eq!(text("2016-10-16", "%Y-%m-%d"), "2016-10-16T03:00:00Z");
     assert_eq!(text("1996-07-04 00:00:00.000", "%Y-%m-%d %H:%M:%S.000"), "1996-07-04T03:00:00Z");
 }
+
+#[test]
+fn a_local_time_that_never_was_is_refused() {
+    let zone = TimeZone::get("America/New_York").unwrap();
+    let read = |text| instant(text, "%Y-%m-%d %H:%M", &zone);
+    let refused = read("2026-03-08 02:30").unwrap_err();
+    assert!(refused.contains("never was"), "{refused}");
+    assert_eq!(read("2026-03-08 03:00").unwrap().to_string(), "2026-03-08T07:00:00Z");
+    // Twice, an hour apart: the first.
+    assert_eq!(read("2026-11-01 01:30").unwrap().to_string(), "2026-11-01T05:30:00Z");
+}
