@@ -22,7 +22,7 @@ use crate::{
 /// No file of settings is longer.
 const MAX_BYTES: u64 = 64 * 1024;
 /// The flags whose values may hold a password.
-const ADDRESSES: [&str; 3] = ["postgres", "keys_postgres", "read_postgres"];
+const ADDRESSES: [&str; 4] = ["postgres", "keys_postgres", "read_postgres", "nats"];
 
 /// Reads the command line, the environment and the file of settings that one of them names.
 /// `environment` are the names of all variables there are.
@@ -60,6 +60,8 @@ pub fn parse(
 /// Makes what the file says the defaults of the flags.
 fn with_file(mut command: Command, path: &Path) -> Result<Command, Exit> {
     let wrong = |why: String| Exit::new(Code::Usage, format!("{}: {why}", path.display()));
+    // A folder is none, whatever its mode.
+    regular::check(path, MAX_BYTES).map_err(|error| wrong(error.to_string()))?;
     check_secret(path).map_err(|error| Exit::new(Code::Folder, error))?;
     let text = read(path).map_err(wrong)?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
@@ -73,7 +75,10 @@ fn with_file(mut command: Command, path: &Path) -> Result<Command, Exit> {
     let names = Names::of(&command);
     for (key, value) in table {
         let name = key.replace('-', "_");
-        if !names.has(&name) || name == "config" {
+        if name == "config" {
+            return Err(wrong("`config` is no setting of a file: it names no other".to_owned()));
+        }
+        if !names.has(&name) {
             let key: String = key.chars().take(64).collect();
             let hint = names.hint(&name, |near| format!("`{near}`"));
             return Err(wrong(format!("`{key}` is no setting{hint}: see `annals help`")));
@@ -94,9 +99,9 @@ fn read(path: &Path) -> Result<String, String> {
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return Err("it is no file of settings".to_owned());
     }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|error| error.to_string())?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())
 }
 
 fn shown(value: &Value) -> Option<String> {
@@ -129,7 +134,9 @@ fn no_password_in_sight(matches: &ArgMatches) -> Result<(), Exit> {
     let Some((_, below)) = matches.subcommand() else { return Ok(()) };
     for name in ADDRESSES {
         let Ok(Some(address)) = below.try_get_one::<String>(name) else { continue };
-        if below.value_source(name) == Some(ValueSource::CommandLine) && has_password(address) {
+        // NATS takes a token in the place of a user.
+        let has_secret = has_password(address) || (name == "nats" && address.contains('@'));
+        if below.value_source(name) == Some(ValueSource::CommandLine) && has_secret {
             let flag = name.replace('_', "-");
             let line = format!(
                 "--{flag} holds a password, which everybody sees there: use the environment, a file \

@@ -173,6 +173,14 @@ fn is_of_kubernetes(name: &str) -> bool {
         || name.split_once("_PORT_").is_some_and(of_port)
 }
 
+/// How the language of the program tells of values, and how people do.
+const WORDS: [(&str, &str); 4] = [
+    ("invalid digit found in string", "is no whole number"),
+    ("cannot parse integer from empty string", "is no whole number"),
+    ("number too large to fit in target type", "is too large"),
+    ("number too small to fit in target type", "is too small"),
+];
+
 /// What is wrong with a command line, in one line.
 pub(crate) fn usage(error: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
@@ -191,6 +199,9 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
             line.push_str(if line.ends_with(':') { " " } else { "; " });
         }
         line.push_str(part);
+    }
+    for (word, plain) in WORDS {
+        line = line.replace(word, plain);
     }
     line.push_str("; see --help");
     Exit::new(Code::Usage, line)

@@ -135,7 +135,7 @@ pub struct Token {
 #[derive(Debug, Args)]
 pub struct Recover {
     /// The user who acts with it; the administrator of the first start where it is left out.
-    #[arg(long)]
+    #[arg(long, value_parser = id)]
     pub user: Option<uuid::Uuid>,
     /// What it opens.
     #[arg(long, value_delimiter = ',', default_values = ["read", "write", "audit", "admin"])]
@@ -166,7 +166,7 @@ pub enum TokenOperation {
     /// Makes a token and writes it to a new file of mode 0600.
     Issue {
         /// The user who acts with it; the caller's own user where it is left out.
-        #[arg(long)]
+        #[arg(long, value_parser = id)]
         user: Option<uuid::Uuid>,
         /// What it opens.
         #[arg(long, value_delimiter = ',', default_values = ["read", "write"])]
@@ -190,6 +190,7 @@ pub enum TokenOperation {
     /// Accepts a token that somebody else issued to the caller.
     Accept {
         /// The token's id: the part between the underscores.
+        #[arg(value_parser = id)]
         id: uuid::Uuid,
         /// Which service.
         #[command(flatten)]
@@ -201,11 +202,16 @@ pub enum TokenOperation {
     /// Revokes a token.
     Revoke {
         /// The token's id: the part between the underscores.
+        #[arg(value_parser = id)]
         id: uuid::Uuid,
         /// Which service.
         #[command(flatten)]
         target: Target,
     },
+}
+
+fn id(text: &str) -> Result<uuid::Uuid, &'static str> {
+    uuid::Uuid::try_parse(text).map_err(|_| "is no id")
 }
 
 fn named_file(text: &str) -> Result<(String, PathBuf), &'static str> {
