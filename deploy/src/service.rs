@@ -50,7 +50,7 @@ impl Connected {
             let line = format!("{} is no data folder of annals", service.data_folder.display());
             return Err(Exit::new(Code::Folder, line));
         }
-        if let Some(client) = running(service, &token_file).await {
+        if let Some(client) = running(service, &token_file).await? {
             return Ok(Self { client, own: None });
         }
         let any_port = (std::net::Ipv4Addr::LOCALHOST, 0).into();
@@ -69,12 +69,18 @@ impl Connected {
     }
 }
 
-/// The service that owns the data folder, if one answers.
-async fn running(service: &Service, token_file: &std::path::Path) -> Option<Client> {
-    let address = fs::read_to_string(service.data_folder.join("annals.addr")).ok()?;
-    let token = read_token(token_file).ok()?;
-    let client = Client::new(address.trim(), &token).ok()?;
-    client.is_alive().await.then_some(client)
+/// The service that owns the data folder, if one answers: then only its token can be in the way.
+async fn running(service: &Service, token_file: &std::path::Path) -> Result<Option<Client>, Exit> {
+    let Ok(address) = fs::read_to_string(service.data_folder.join("annals.addr")) else {
+        return Ok(None);
+    };
+    let client = |token: &str| Client::new(address.trim(), token);
+    match client("") {
+        Ok(nobody) if nobody.is_alive().await => {}
+        Ok(_) | Err(_) => return Ok(None),
+    }
+    let known = client(&read_token(token_file)?).map_err(|error| Exit::new(Code::Usage, error))?;
+    Ok(Some(known))
 }
 
 fn read_token(path: &std::path::Path) -> Result<String, Exit> {
