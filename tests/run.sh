@@ -70,8 +70,8 @@ started+=("$POSTGRES_ID")
 export ANNALS_TEST_POSTGRES="$POSTGRES_URL"
 
 suite cargo test --workspace --locked --no-fail-fast "$@"
-# The same journeys, from the same source, on the three services with PostgreSQL and NATS.
-ANNALS_DEPLOYMENT=cluster suite cargo test --package tests --test end_to_end --locked --no-fail-fast "$@"
+# The same journeys and bad input, from the same source, on the three services with PostgreSQL and NATS.
+ANNALS_DEPLOYMENT=cluster suite cargo test --package tests --test end_to_end --test bad_input --locked --no-fail-fast "$@"
 
 # Whether the OpenAPI document is true: one test more, where none in particular is asked for.
 failed_openapi=0
