@@ -32,15 +32,16 @@ pub struct ReplayedTable {
     pub name: String,
     /// How many rows it has in the new generation.
     pub rows: u64,
-    /// `equal`, `different` or `not compared`.
+    /// `equal`, `different`, `damaged` or `not compared`.
     pub verdict: String,
-    /// The first difference, or why it could not be compared.
+    /// The first difference, what is damaged, or why it could not be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
 const EQUAL: &str = "equal";
 const DIFFERENT: &str = "different";
+const DAMAGED: &str = "damaged";
 const NOT_COMPARED: &str = "not compared";
 
 impl From<Report> for ReplayReport {
@@ -51,6 +52,7 @@ impl From<Report> for ReplayReport {
                 Verdict::Different(difference) => {
                     (DIFFERENT, Some(format!("{}: {}", difference.key, difference.what)))
                 }
+                Verdict::Damaged(what) => (DAMAGED, Some(what.to_string())),
                 Verdict::NotCompared => {
                     (NOT_COMPARED, Some("it knows the present only, and events came in".to_owned()))
                 }
@@ -70,10 +72,10 @@ impl From<Report> for ReplayReport {
 }
 
 impl ReplayReport {
-    /// Whether no table differs.
+    /// Whether no table differs or was damaged.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        self.tables.iter().all(|table| table.verdict != DIFFERENT)
+        self.tables.iter().all(|table| ![DIFFERENT, DAMAGED].contains(&table.verdict.as_str()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Compares two generations table by table, row by row, cut at one position.
 
-use std::{fmt, vec};
+use std::{fmt, future::ready, sync::Arc, vec};
 
-use events::{Position, evidence::sha256};
+use events::{Position, evidence::sha256, store::Answer};
 
 use crate::{
     read_store::{ReadStoreError, Snapshot},
@@ -30,6 +30,8 @@ pub enum Verdict {
     Different(Difference),
     /// They could not be cut at one position: the table knows the present only.
     NotCompared,
+    /// The rows that were live cannot be read, or an index of them leads elsewhere: what is wrong.
+    Damaged(Arc<str>),
 }
 
 /// The first row, in the order of the keys, that is not the same.
@@ -54,10 +56,22 @@ pub struct TableReport {
     pub verdict: Verdict,
 }
 
-/// Compares a table. Both snapshots must have reached `cut`.
+impl Verdict {
+    /// Whether the rows that were live are not, or were not answered from as, what the events say.
+    #[must_use]
+    pub const fn is_wrong(&self) -> bool {
+        match self {
+            Self::Different(_) | Self::Damaged(_) => true,
+            Self::Equal | Self::NotCompared => false,
+        }
+    }
+}
+
+/// Compares a table. Both snapshots must have reached `cut`. That the old one is damaged is a verdict:
+/// what takes its place does not depend on it.
 ///
 /// # Errors
-/// When one of the two cannot be read.
+/// When one of the two cannot be read now.
 pub async fn compare(
     table: &'static Table,
     cut: Position,
@@ -72,11 +86,33 @@ pub async fn compare(
         new: Contents::default(),
         verdict: if comparable { Verdict::Equal } else { Verdict::NotCompared },
     };
-    if !comparable {
-        return Ok(report);
+    // Questions go through indexes that a comparison of the rows does not touch.
+    let mut damage = None;
+    let found = unless_damaged(old.check(table).await, &mut damage)?.flatten();
+    if comparable {
+        compare_rows(
+            &mut report,
+            &mut damage,
+            Cursor::new(table, cut, old),
+            Cursor::new(table, cut, new),
+        )
+        .await?;
     }
-    let (mut olds, mut news) = (Cursor::new(table, cut, old), Cursor::new(table, cut, new));
-    let (mut left, mut right) = (olds.next().await?, news.next().await?);
+    if let Some(damage) = damage.or(found) {
+        report.verdict = Verdict::Damaged(damage);
+    }
+    Ok(report)
+}
+
+async fn compare_rows(
+    report: &mut TableReport,
+    damage: &mut Option<Arc<str>>,
+    mut olds: Cursor<'_>,
+    mut news: Cursor<'_>,
+) -> Result<(), ReadStoreError> {
+    let table = olds.table;
+    let (mut left, mut right) =
+        (unless_damaged(olds.next().await, damage)?.flatten(), news.next().await?);
     while left.is_some() || right.is_some() {
         if report.verdict == Verdict::Equal && left != right {
             let difference = difference(table, left.as_deref(), right.as_deref());
@@ -84,14 +120,53 @@ pub async fn compare(
         }
         if let Some(row) = &left {
             report.old.add(row);
-            left = olds.next().await?;
+            left = unless_damaged(olds.next().await, damage)?.flatten();
         }
         if let Some(row) = &right {
             report.new.add(row);
             right = news.next().await?;
         }
     }
-    Ok(report)
+    Ok(())
+}
+
+/// What was read, or none where that is damaged.
+fn unless_damaged<T>(
+    read: Result<T, ReadStoreError>,
+    damage: &mut Option<Arc<str>>,
+) -> Result<Option<T>, ReadStoreError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(ReadStoreError::Damaged(what)) => {
+            damage.get_or_insert(what);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A generation of which nothing can be read.
+pub(crate) struct Unreadable {
+    /// Where the other one is cut.
+    pub(crate) position: Position,
+    /// What is wrong.
+    pub(crate) what: Arc<str>,
+}
+
+impl Snapshot for Unreadable {
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn page(
+        &mut self,
+        _: &'static Table,
+        _: Position,
+        _: Option<Vec<Value>>,
+        _: usize,
+    ) -> Answer<'_, Result<Vec<Vec<Value>>, ReadStoreError>> {
+        Box::pin(ready(Err(ReadStoreError::Damaged(self.what.clone()))))
+    }
 }
 
 impl Contents {

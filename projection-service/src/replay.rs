@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    compare::{TableReport, Verdict, compare},
+    compare::{TableReport, Unreadable, compare},
     fold::Stop,
     follow::{Progress, Status},
     generation::State,
@@ -79,7 +79,7 @@ impl Report {
     /// Whether every table that could be compared is equal.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        !self.tables.iter().any(|table| matches!(table.verdict, Verdict::Different(_)))
+        !self.tables.iter().any(|table| table.verdict.is_wrong())
     }
 }
 
@@ -196,7 +196,16 @@ impl ReadSide {
         tell: &(dyn Fn(Phase, &Progress) + Send + Sync),
     ) -> Result<(Position, Vec<TableReport>), ReplayError> {
         let held = hold(new, Position::START).await?;
-        let mut old = self.live_snapshot(held).await?;
+        let mut old = match self.live_snapshot(held).await {
+            Err(ReplayError::ReadStore(ReadStoreError::Damaged(what))) => {
+                Box::new(Unreadable { position: held, what })
+            }
+            old => old?,
+        };
+        if self.head().await.is_some_and(|head| old.position() > head) {
+            let what = "it says that it knows more than the log".into();
+            old = Box::new(Unreadable { position: held, what });
+        }
         let cut = old.position();
         if cut > held {
             hold(new, cut).await?;
@@ -230,6 +239,16 @@ impl ReadSide {
         Ok(generation.store.snapshot().await?)
     }
 
+    /// How far the live generation has come, which nobody may fall behind. A damaged one is believed as
+    /// far as the log goes.
+    async fn shown_by(&self, live: &Generation) -> Result<Position, ReplayError> {
+        let position = match live.store.checkpoint().await {
+            Err(ReadStoreError::Damaged(_)) => live.progress.borrow().position,
+            checkpoint => checkpoint?.position,
+        };
+        Ok(self.head().await.map_or(position, |head| position.min(head)))
+    }
+
     /// Stops the live generation's loop, lets the new one pass it, and shows that to readers.
     async fn switch_to(
         &self,
@@ -240,7 +259,7 @@ impl ReadSide {
         let old = current.as_mut().ok_or(ReplayError::Ended)?;
         old.stop().await;
         let switched = async {
-            let position = old.store.checkpoint().await?.position;
+            let position = self.shown_by(old).await?;
             reach(&mut new.progress, |progress| progress.position >= position).await?;
             self.inner.register.switch_to(new.number).await?;
             Ok(())

@@ -10,7 +10,7 @@ use crate::{
     compare::Verdict,
     follow::{Progress, Status},
     models::ReadModels,
-    places::{TestPlace, on_both, position_in},
+    places::{TestPlace, on_both, on_sqlite, position_in},
     read_side::{ReadSide, Settings},
     testing::{Op, Script, Scripted, TestLog, busy},
 };
@@ -139,6 +139,76 @@ async fn a_planted_difference_is_found_and_named(place: &TestPlace) {
 
     assert!(replay(&side).await.unwrap().is_equal());
     side.close().await;
+}
+
+/// Rows behind the product's back, with what SQLite keeps of its own schema.
+fn vandal(place: &TestPlace, statements: &str) {
+    let TestPlace::Folder(folder) = place else { unreachable!("it is for files") };
+    let vandal = rusqlite::Connection::open(folder.path().join("read-1.db")).unwrap();
+    vandal.execute_batch("pragma writable_schema = on").unwrap();
+    vandal.execute_batch(statements).unwrap();
+}
+
+#[test]
+fn an_index_that_misses_rows_is_told_though_the_rows_are_equal() {
+    on_sqlite(async |place: &TestPlace| {
+        let log = TestLog::founded().await;
+        log.append(500).await;
+        let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
+        at(&side, 501).await;
+        // A question that goes by the index finds nothing.
+        vandal(
+            place,
+            "drop index line_text;
+             create index line_text on line (text) where text = 'none of them';
+             update sqlite_schema set sql = 'CREATE INDEX \"line_text\" on \"line\" (\"text\")'
+                 where name = 'line_text';",
+        );
+        let report = replay(&side).await.unwrap();
+        assert!(!report.is_equal());
+        let line = report.tables.iter().find(|table| table.table == "line").unwrap();
+        assert_eq!(line.old.digest, line.new.digest);
+        let Verdict::Damaged(what) = &line.verdict else { unreachable!("{:?}", line.verdict) };
+        assert!(what.contains("index line_text"), "{what}");
+        assert!(replay(&side).await.unwrap().is_equal());
+        side.close().await;
+    });
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_told_and_made_again() {
+    on_sqlite(async |place: &TestPlace| {
+        let log = TestLog::founded().await;
+        log.append(500).await;
+        let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
+        at(&side, 501).await;
+        vandal(place, "drop table line; update checkpoint set position = 'none'");
+        let report = replay(&side).await.unwrap();
+        assert!(report.tables.iter().all(|table| matches!(table.verdict, Verdict::Damaged(_))));
+        assert!(report.tables.iter().all(|table| table.new.rows > 0));
+        assert!(replay(&side).await.unwrap().is_equal());
+        side.close().await;
+    });
+}
+
+#[test]
+fn rows_that_cannot_be_read_at_a_start_are_made_again() {
+    for damage in ["zone = 'Asia/Tokyo'", "position = 'none'", "leaf = zeroblob(32)", "leaf = null"]
+    {
+        on_sqlite(async |place: &TestPlace| {
+            let log = TestLog::founded().await;
+            log.append(50).await;
+            let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
+            at(&side, 51).await;
+            side.close().await;
+            vandal(place, &format!("update checkpoint set {damage}"));
+            let side = ReadSide::open(settings(place, &log, Arc::new(busy))).await.unwrap();
+            assert_eq!(side.live().number, 2, "{damage}");
+            at(&side, 51).await;
+            assert!(replay(&side).await.unwrap().is_equal(), "{damage}");
+            side.close().await;
+        });
+    }
 }
 
 async fn a_cancelled_rebuild_is_resumed(place: &TestPlace) {

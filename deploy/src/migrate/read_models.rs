@@ -100,6 +100,9 @@ async fn compare(
                 let (key, what) = (&difference.key, &difference.what);
                 return Err(different(format!("read model {table}, {key}: {what}")));
             }
+            Verdict::Damaged(what) => {
+                return Err(different(format!("read model {table}: {what}")));
+            }
             Verdict::NotCompared => {
                 return Err(different(format!("read model {table} could not be compared")));
             }

@@ -13,6 +13,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::{Entry, State};
 use crate::read_store::{ReadStoreError, sqlite_failed as failed};
 
+/// The file of the register.
+const REGISTER: &str = "read.db";
+
 /// The register, a small SQLite file. Every change is one transaction, and rare.
 pub(crate) struct FolderRegister {
     folder: PathBuf,
@@ -20,14 +23,27 @@ pub(crate) struct FolderRegister {
 }
 
 impl FolderRegister {
-    /// Opens the register of a folder, and makes it if need be.
+    /// Opens the register of a folder, and makes it if need be. One that is damaged is made anew, and
+    /// no file stays that it does not know: nobody would erase what stands in it.
     ///
     /// # Errors
     /// When the file cannot be used.
     pub(crate) fn open(folder: &Path) -> Result<Self, ReadStoreError> {
-        let path = folder.join("read.db");
-        make_private(&path)
-            .map_err(|error| ReadStoreError::Unavailable(error.to_string().into()))?;
+        let register = match Self::open_file(folder) {
+            Err(ReadStoreError::Damaged(why)) => {
+                tracing::error!(%why, "the register of read models is damaged: all are made again");
+                remove_all(&folder.join(REGISTER))?;
+                Self::open_file(folder)?
+            }
+            opened => opened?,
+        };
+        register.forget_unknown()?;
+        Ok(register)
+    }
+
+    fn open_file(folder: &Path) -> Result<Self, ReadStoreError> {
+        let path = folder.join(REGISTER);
+        make_private(&path).map_err(io_failed)?;
         let connection = Connection::open(path).map_err(failed)?;
         // `autoincrement` never gives a number again, also after its row is gone.
         connection
@@ -43,7 +59,32 @@ impl FolderRegister {
                      where state = 'live';",
             )
             .map_err(failed)?;
+        let said: String =
+            connection.query_row("pragma integrity_check", [], |row| row.get(0)).map_err(failed)?;
+        if said != "ok" {
+            return Err(ReadStoreError::Damaged(said.into()));
+        }
         Ok(Self { folder: folder.to_owned(), connection: Mutex::new(connection) })
+    }
+
+    /// Deletes the files of generations that are not registered.
+    fn forget_unknown(&self) -> Result<(), ReadStoreError> {
+        let known: Vec<u32> = {
+            let connection = self.lock();
+            let mut select = connection.prepare("select number from generation").map_err(failed)?;
+            let rows = select.query_map([], |row| row.get(0)).map_err(failed)?;
+            rows.collect::<rusqlite::Result<_>>().map_err(failed)?
+        };
+        for entry in fs::read_dir(&self.folder).map_err(io_failed)? {
+            let name = entry.map_err(io_failed)?.file_name();
+            let number = name.to_str().and_then(|name| {
+                name.strip_prefix("read-")?.strip_suffix(".db")?.parse::<u32>().ok()
+            });
+            if number.is_some_and(|number| !known.contains(&number)) {
+                remove_all(&self.folder.join(name))?;
+            }
+        }
+        Ok(())
     }
 
     /// The file of a generation.
@@ -58,7 +99,9 @@ impl FolderRegister {
     /// When the register cannot be read.
     pub(crate) fn list(&self, state: State) -> Result<Vec<Entry>, ReadStoreError> {
         let entry = |row: &Row<'_>| {
-            Ok(Entry { number: row.get(0)?, shape: row.get(1)?, kept_for: Duration::ZERO })
+            // One that is no text any more is another shape.
+            let shape = String::from_utf8_lossy(row.get_ref(1)?.as_bytes()?).into_owned();
+            Ok(Entry { number: row.get(0)?, shape, kept_for: Duration::ZERO })
         };
         let connection = self.lock();
         let mut select = connection
@@ -109,16 +152,7 @@ impl FolderRegister {
     /// # Errors
     /// When a file cannot be deleted; it is tried again at the next start.
     pub(crate) fn delete(&self, number: u32) -> Result<(), ReadStoreError> {
-        let file = self.file(number);
-        for ending in ["", "-wal", "-shm"] {
-            let mut name = file.clone().into_os_string();
-            name.push(ending);
-            match fs::remove_file(name) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(ReadStoreError::Unavailable(error.to_string().into())),
-            }
-        }
+        remove_all(&self.file(number))?;
         let deleted = self.lock().execute("delete from generation where number = $1", [number]);
         deleted.map(drop).map_err(failed)
     }
@@ -127,4 +161,23 @@ impl FolderRegister {
         // A thread that died in between left no open transaction behind: dropping rolls back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Deletes a database: its file, and what stands beside it.
+fn remove_all(file: &Path) -> Result<(), ReadStoreError> {
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        let mut name = file.to_owned().into_os_string();
+        name.push(ending);
+        match fs::remove_file(name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_failed(error)),
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn io_failed(error: io::Error) -> ReadStoreError {
+    ReadStoreError::Unavailable(error.to_string().into())
 }

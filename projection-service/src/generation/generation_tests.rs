@@ -9,7 +9,7 @@ use sqlx::Executor;
 use super::{Register, State};
 use crate::{
     follow::Progress,
-    places::{TestPlace, on_both, on_postgres},
+    places::{TestPlace, on_both, on_postgres, on_sqlite},
     read_side::OpenError,
     read_store::ReadStoreError,
     testing::{THING, log_id},
@@ -138,4 +138,22 @@ async fn make_the_register_at_once(place: &TestPlace) {
         written.push(register.begin("a").await.is_ok());
     }
     assert_eq!(written.into_iter().filter(|written| *written).count(), 1);
+}
+
+#[test]
+fn a_damaged_register_is_made_anew_and_no_file_stays_that_it_does_not_know() {
+    on_sqlite(async |place: &TestPlace| {
+        let TestPlace::Folder(folder) = place else { unreachable!("it is for files") };
+        let register = open(place).await;
+        register.begin("a").await.unwrap();
+        register.store(1, &[&THING]).await.unwrap().close().await;
+        drop(register);
+        let file = folder.path().join("read.db");
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[..16].fill(0);
+        std::fs::write(&file, bytes).unwrap();
+        let register = open(place).await;
+        assert!(numbers(&register, State::Building).await.is_empty());
+        assert!(place.generations().await.is_empty());
+    });
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{Position, ids::KeyId, postgres::PostgresError, store::EventFeed};
+use events::{Position, postgres::PostgresError};
 use tokio::{
     sync::{Mutex, mpsc, watch},
     task::JoinHandle,
@@ -13,19 +13,18 @@ use crate::{
     follow::{Follow, Goal, Log, Progress, Status},
     generation::{Register, State},
     models::ReadModels,
-    read_store::{Checkpoint, ReadStore, ReadStoreError},
+    read_store::{ReadStore, ReadStoreError},
     read_view::ReadView,
-    unreadable::UNREADABLE_KEYS,
 };
 
 pub use crate::generation::{Place, Pool};
 
+mod opening;
 mod telling;
 
+use opening::{forget, open_live};
 use telling::{forward, publish};
 
-/// How many lost keys are asked for at a start.
-const LOST_KEYS: usize = 10_000;
 /// From how many waiting events on a new generation is filled before it gets its indexes.
 const MANY: u64 = 20_000;
 
@@ -242,109 +241,6 @@ pub enum OpenError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] events::store::StoreError),
-}
-
-/// The live generation if it can be kept, else a new and empty one.
-async fn open_live(
-    settings: &Settings,
-    register: &Arc<Register>,
-    closing: &watch::Sender<bool>,
-) -> Result<(u32, Arc<dyn ReadStore>), OpenError> {
-    let (shape, tables) = (settings.models.shape(), settings.models.tables());
-    if let Some(entry) = register.list(State::Live).await?.pop() {
-        let number = entry.number;
-        if entry.shape != **shape {
-            tracing::info!(generation = number, "the read models have a new shape");
-        } else {
-            match register.store(number, tables).await {
-                Ok(store) => {
-                    let is_ours = fits(&*settings.log.feed, &store.checkpoint().await?).await?;
-                    if is_ours && !keys_are_back(settings, &*store).await? {
-                        return Ok((number, store));
-                    }
-                    let why = if is_ours {
-                        "keys are back that were missing"
-                    } else {
-                        "the rows are not of this log"
-                    };
-                    tracing::warn!(generation = number, "the read models are made again: {why}");
-                    store.close().await;
-                }
-                Err(error @ ReadStoreError::Damaged(_)) => {
-                    tracing::error!(generation = number, %error, "the rows are made again");
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-    let number = register.begin(shape).await?;
-    let store = register.store(number, tables).await?;
-    if let Some(retired) = register.switch_to(number).await? {
-        forget(register, retired, register.grace(), closing).await?;
-    }
-    Ok((number, store))
-}
-
-/// Deletes the rows of a generation that is not live any more: at once, or beside everything else
-/// when other processes may read them still.
-async fn forget(
-    register: &Arc<Register>,
-    number: u32,
-    kept_for: Duration,
-    closing: &watch::Sender<bool>,
-) -> Result<(), ReadStoreError> {
-    if kept_for.is_zero() {
-        return register.delete(number).await;
-    }
-    let (register, mut closing) = (Arc::clone(register), closing.subscribe());
-    tokio::spawn(async move {
-        // Whoever is told to close leaves it to the next start.
-        while timeout(kept_for, closing.wait_for(|closing| *closing)).await.is_err() {
-            match register.delete(number).await {
-                Ok(()) => return,
-                Err(error) => {
-                    tracing::warn!(%error, generation = number, "an old generation stays for now");
-                }
-            }
-        }
-    });
-    Ok(())
-}
-
-/// Whether the event at the checkpoint is still the one the rows were made from. It is not when the
-/// log was restored from a backup, or is another one.
-async fn fits(
-    feed: &dyn EventFeed,
-    checkpoint: &Checkpoint,
-) -> Result<bool, events::store::StoreError> {
-    let Some(leaf) = checkpoint.leaf else { return Ok(true) };
-    let before = Position(checkpoint.position.0.saturating_sub(1));
-    let event = feed.read(before, 1).await?.pop();
-    Ok(event.is_some_and(|event| event.position == checkpoint.position && event.leaf == leaf))
-}
-
-/// Whether a key can be read by now, or was destroyed, that was missing or damaged when the rows were
-/// made: what they lack can be had again.
-async fn keys_are_back(settings: &Settings, store: &dyn ReadStore) -> Result<bool, OpenError> {
-    let tables = settings.models.tables();
-    if !tables.iter().any(|table| table.name == UNREADABLE_KEYS.name) {
-        return Ok(false);
-    }
-    let mut snapshot = store.snapshot().await?;
-    let at = snapshot.position();
-    let rows = snapshot.page(&UNREADABLE_KEYS, at, None, LOST_KEYS).await?;
-    drop(snapshot);
-    let ids: Vec<_> = rows.iter().filter_map(|row| row.first()?.id()).map(KeyId).collect();
-    if ids.is_empty() {
-        return Ok(false);
-    }
-    match settings.log.unsealer.look(ids).await {
-        Ok(states) => Ok(states.iter().any(|(_, state)| !state.is_unreadable())),
-        Err(error) => {
-            tracing::warn!(%error, "it cannot be asked whether lost keys are back");
-            Ok(false)
-        }
-    }
 }
 
 /// Starts a generation's loop and makes its connections for reading.

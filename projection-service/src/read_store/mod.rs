@@ -1,6 +1,6 @@
 //! The port of the read store: rows and the checkpoint they belong to, changed together.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use events::{Leaf, Position, store::Answer};
 
@@ -163,6 +163,16 @@ pub trait Snapshot: Send {
         after: Option<Vec<Value>>,
         limit: usize,
     ) -> Answer<'_, Result<Vec<Vec<Value>>, ReadStoreError>>;
+
+    /// What is wrong with how a table and its indexes are stored, where the database leaves that to
+    /// whoever asks it. To be asked before its pages.
+    fn check(
+        &mut self,
+        table: &'static Table,
+    ) -> Answer<'_, Result<Option<Arc<str>>, ReadStoreError>> {
+        let _ = table;
+        Box::pin(ready(Ok(None)))
+    }
 }
 
 #[cfg(test)]

@@ -142,6 +142,16 @@ pub(super) fn page(
     Ok(page)
 }
 
+/// See [`super::Snapshot::check`]. What is said names rows by number, never a value.
+pub(super) fn check(
+    connection: &Connection,
+    table: &Table,
+) -> Result<Option<Arc<str>>, ReadStoreError> {
+    let sql = format!("pragma integrity_check(\"{}\")", table.name);
+    let said: String = connection.query_row(&sql, [], |row| row.get(0)).map_err(failed)?;
+    Ok((said != "ok").then(|| said.into()))
+}
+
 fn read_row(row: &SqlRow<'_>, columns: usize) -> Result<Vec<Value>, ReadStoreError> {
     (0..columns).map(|column| read_value(row.get_ref(column).map_err(failed)?)).collect()
 }
@@ -306,7 +316,23 @@ pub(crate) fn failed(error: Error) -> ReadStoreError {
     let text: Arc<str> = error.to_string().into();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ReadStoreError::Full,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ReadStoreError::Damaged(text),
+        // Our own statements fit our own tables: where they do not, the schema is another.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
+            ReadStoreError::Damaged(text)
+        }
+        // A row is missing that is always there, or holds something else than it can.
+        _ if is_misfit(&error) => ReadStoreError::Damaged(text),
         _ => ReadStoreError::Unavailable(text),
     }
+}
+
+const fn is_misfit(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::QueryReturnedNoRows
+            | Error::InvalidColumnType(..)
+            | Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::Utf8Error(..)
+    )
 }

@@ -86,7 +86,7 @@ impl Problem {
     pub(crate) fn damaged(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "what is stored is not what was written");
         let detail = "what is stored cannot be read; the operator's log says where";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "query.damaged", detail)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "query.damaged", detail)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -224,8 +227,16 @@ impl SqliteSnapshot {
 }
 
 impl SnapshotReader {
-    /// Reads a page. Rows that are cut at a position are the same in every later transaction: those
-    /// of the present are not, and are read in the first one.
+    /// Begins another transaction where this one has lasted. Rows that are cut at a position are the
+    /// same in every later one: those of the present are not, and are read in the first.
+    fn renew(&mut self, table: &Table) -> Result<(), ReadStoreError> {
+        if self.since.elapsed() > LONGEST && table.keeping != Keeping::Current {
+            self.connection.execute_batch("rollback; begin deferred").map_err(failed)?;
+            self.since = Instant::now();
+        }
+        Ok(())
+    }
+
     fn page(
         &mut self,
         table: &'static Table,
@@ -233,11 +244,30 @@ impl SnapshotReader {
         after: Option<&[Value]>,
         limit: usize,
     ) -> Result<Vec<Vec<Value>>, ReadStoreError> {
-        if self.since.elapsed() > LONGEST && table.keeping != Keeping::Current {
-            self.connection.execute_batch("rollback; begin deferred").map_err(failed)?;
-            self.since = Instant::now();
-        }
+        self.renew(table)?;
         writer::page(&self.connection, table, cut, after, limit)
+    }
+
+    fn check(&mut self, table: &'static Table) -> Result<Option<Arc<str>>, ReadStoreError> {
+        self.renew(table)?;
+        writer::check(&self.connection, table)
+    }
+}
+
+impl SqliteSnapshot {
+    /// Reads where reading blocks nobody.
+    async fn read<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(&mut SnapshotReader) -> Result<T, ReadStoreError> + Send + 'static,
+    ) -> Result<T, ReadStoreError> {
+        let mut reader = self.reader.take().ok_or_else(closed)?;
+        let reading = spawn_blocking(move || {
+            let read = read(&mut reader);
+            (reader, read)
+        });
+        let (reader, read) = reading.await.map_err(|_| closed())?;
+        self.reader = Some(reader);
+        read
     }
 }
 
@@ -253,17 +283,15 @@ impl Snapshot for SqliteSnapshot {
         after: Option<Vec<Value>>,
         limit: usize,
     ) -> Answer<'_, Result<Vec<Vec<Value>>, ReadStoreError>> {
-        Box::pin(async move {
-            let mut reader = self.reader.take().ok_or_else(closed)?;
-            // What came later is not shown, in whichever transaction it is read.
-            let cut = cut.min(self.position);
-            let read = spawn_blocking(move || {
-                let page = reader.page(table, cut, after.as_deref(), limit);
-                (reader, page)
-            });
-            let (reader, page) = read.await.map_err(|_| closed())?;
-            self.reader = Some(reader);
-            page
-        })
+        // What came later is not shown, in whichever transaction it is read.
+        let cut = cut.min(self.position);
+        Box::pin(self.read(move |reader| reader.page(table, cut, after.as_deref(), limit)))
+    }
+
+    fn check(
+        &mut self,
+        table: &'static Table,
+    ) -> Answer<'_, Result<Option<Arc<str>>, ReadStoreError>> {
+        Box::pin(self.read(move |reader| reader.check(table)))
     }
 }
