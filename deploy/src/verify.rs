@@ -4,7 +4,7 @@
 //! Memory stays bounded: events are looked at one by one, and what must be compared with something else
 //! is compared by the store. Of each kind of finding the first few are told, and how many there are.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use events::{
     Instant, Payload, Position, Recorded,
@@ -38,7 +38,7 @@ pub struct Finding {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
     /// `events`, `database`, `schema`, `head`, `streams`, `links`, `ledger`, `event_ids`,
-    /// `attempts`, `checkpoints`, `keys`.
+    /// `attempts`, `checkpoints`, `keys`, `key_store`.
     pub kind: String,
     /// How many there are.
     pub count: u64,
@@ -85,6 +85,24 @@ impl Verified {
             count: found.count,
             first: found.first.into_iter().map(Finding::from).collect(),
         }));
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, stream, version, what } = self;
+        match position {
+            0 => f.write_str("no position of its own")?,
+            position => write!(f, "position {position}")?,
+        }
+        // What is missing or cannot be read has no stream.
+        if !stream.is_empty() {
+            write!(f, ", stream {stream}")?;
+        }
+        if *version > 0 {
+            write!(f, ", version {version}")?;
+        }
+        write!(f, ": {what}")
     }
 }
 

@@ -1,4 +1,5 @@
-//! Checks that the key store has every key that the log names, or knows that it was destroyed.
+//! Checks that the key store has every key that the log names, or knows that it was destroyed, and is
+//! stored as it should be.
 
 use std::collections::HashSet;
 
@@ -13,12 +14,14 @@ use crate::verify::{Finding, Findings};
 /// How many events are read at a time.
 const PAGE: usize = 4_096;
 
-/// The kind of what is found here.
+/// The kind of what is found of keys that the log names.
 pub const KIND: &str = "keys";
+/// The kind of what the key store says of itself.
+pub const STORE: &str = "key_store";
 /// How many are named.
 const NAMED: usize = 20;
 
-/// Looks for every key that the log names up to its head.
+/// Looks for every key that the log names up to its head, and at the store itself.
 ///
 /// # Errors
 /// When the log or the keys cannot be read. A key that is missing or damaged is no error.
@@ -26,7 +29,7 @@ pub async fn verify_keys(
     feed: &dyn EventFeed,
     unsealer: &Unsealer,
     mut progress: impl FnMut(u64, u64) + Send,
-) -> anyhow::Result<Option<Findings>> {
+) -> anyhow::Result<Vec<Findings>> {
     let head = feed.feed_head().await?.position;
     let (mut at, mut seen, mut lost) = (Position::START, HashSet::new(), Vec::new());
     while at < head {
@@ -61,5 +64,16 @@ pub async fn verify_keys(
     lost.sort_by_key(|lost: &Finding| lost.position);
     let count = lost.len() as u64;
     lost.truncate(NAMED);
-    Ok((count > 0).then(|| Findings { kind: KIND.to_owned(), count, first: lost }))
+    let lost = Findings { kind: KIND.to_owned(), count, first: lost };
+    let found = [lost, check_store(unsealer).await?];
+    Ok(found.into_iter().filter(|findings| findings.count > 0).collect())
+}
+
+/// What the key store says of itself.
+async fn check_store(unsealer: &Unsealer) -> anyhow::Result<Findings> {
+    let said = unsealer.check_store().await?;
+    let count = said.len() as u64;
+    let finding = |what| Finding { position: 0, stream: String::new(), version: 0, what };
+    let first = said.into_iter().map(finding).collect();
+    Ok(Findings { kind: STORE.to_owned(), count, first })
 }

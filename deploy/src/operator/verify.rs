@@ -12,8 +12,8 @@ use crate::{
     exit::{Code, Exit},
     folder::Folder,
     service::{Connected, Missing},
-    verify::{Finding, Verified, verify},
-    verify_keys::KIND,
+    verify::{Verified, verify},
+    verify_keys::{KIND, STORE},
 };
 
 /// Checks the whole log.
@@ -64,7 +64,7 @@ pub(super) fn told(verified: &Verified) -> Option<String> {
     for findings in &verified.findings {
         print(&format!("{}: {} found\n", findings.kind, findings.count));
         for finding in &findings.first {
-            print(&format!("  {}\n", line(finding)));
+            print(&format!("  {finding}\n"));
         }
         let rest = findings.count.saturating_sub(findings.first.len() as u64);
         if rest > 0 {
@@ -73,9 +73,15 @@ pub(super) fn told(verified: &Verified) -> Option<String> {
     }
     let count = verified.count();
     let more = if count > 1 { format!(" ({count} findings in all)") } else { String::new() };
-    let is_whole = verified.findings.iter().all(|findings| findings.kind == KIND);
-    let what = if is_whole { "a key cannot be had that is needed" } else { "the log was changed" };
-    Some(format!("{what} at {}{more}", line(first)))
+    let is_only = |kinds: &[&str]| verified.findings.iter().all(|of| kinds.contains(&&*of.kind));
+    let what = if is_only(&[STORE]) {
+        "the key store is damaged"
+    } else if is_only(&[KIND, STORE]) {
+        "a key cannot be had that is needed"
+    } else {
+        "the log was changed"
+    };
+    Some(format!("{what} at {first}{more}"))
 }
 
 fn tell(verified: &Verified) -> Result<(), Exit> {
@@ -90,20 +96,4 @@ fn tell(verified: &Verified) -> Result<(), Exit> {
          Whether the read models do, `annals replay` shows.\n"
     ));
     Ok(())
-}
-
-fn line(finding: &Finding) -> String {
-    let Finding { position, stream, version, what } = finding;
-    let mut place = match position {
-        0 => "no position of its own".to_owned(),
-        position => format!("position {position}"),
-    };
-    // What is missing or cannot be read has no stream.
-    if !stream.is_empty() {
-        place = format!("{place}, stream {stream}");
-    }
-    if *version > 0 {
-        place = format!("{place}, version {version}");
-    }
-    format!("{place}: {what}")
 }

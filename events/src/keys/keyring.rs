@@ -40,6 +40,14 @@ impl Unsealer {
         &self.unreadable
     }
 
+    /// What is wrong with how the keys are stored.
+    ///
+    /// # Errors
+    /// When keys are not to be had.
+    pub async fn check_store(&self) -> Result<Vec<String>, KeyError> {
+        self.reader.check().await
+    }
+
     /// What is known of these keys now; those that are missing or damaged are told of.
     ///
     /// # Errors

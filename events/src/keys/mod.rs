@@ -137,6 +137,11 @@ pub trait KeyReader: Send + Sync {
         let _ = batch;
         Box::pin(std::future::ready(Ok(true)))
     }
+
+    /// What is wrong with how the store is kept, where nobody else looks after that.
+    fn check(&self) -> Answer<'_, Result<Vec<String>, KeyError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }
 
 /// Makes keys.

@@ -136,6 +136,20 @@ impl KeyFile {
         rows.map_err(failed)?.map(|bytes| id(bytes.map_err(failed)?)).collect()
     }
 
+    /// The database's own check: pages, and tables against indexes.
+    pub(super) fn check(&self) -> Result<Vec<String>, KeyError> {
+        let asked = self.db.prepare("pragma integrity_check(20)").and_then(|mut statement| {
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect::<rusqlite::Result<Vec<String>>>()
+        });
+        let said = match asked {
+            Err(error) if is_damage(&error) => vec![error.to_string()],
+            asked => asked.map_err(failed)?,
+        };
+        let lines = said.iter().flat_map(|said| said.lines()).filter(|line| *line != "ok");
+        Ok(lines.map(str::to_owned).collect())
+    }
+
     /// The newest batch.
     pub(super) fn newest_batch(&self) -> Result<Option<KeyBatch>, KeyError> {
         let sql = "select batch, run from batches order by batch desc limit 1";

@@ -80,6 +80,10 @@ impl KeyReader for SqliteKeyReader {
     fn has_batch(&self, batch: KeyBatch) -> Answer<'_, Result<bool, KeyError>> {
         self.0.call(move |file| file.has_batch(batch))
     }
+
+    fn check(&self) -> Answer<'_, Result<Vec<String>, KeyError>> {
+        self.0.call(|file| file.check())
+    }
 }
 
 /// Makes, reads and destroys keys.
@@ -145,6 +149,10 @@ impl KeyReader for SqliteKeys {
 
     fn has_batch(&self, batch: KeyBatch) -> Answer<'_, Result<bool, KeyError>> {
         self.reader.has_batch(batch)
+    }
+
+    fn check(&self) -> Answer<'_, Result<Vec<String>, KeyError>> {
+        self.reader.check()
     }
 }
 
