@@ -41,7 +41,7 @@ fn outcome(ended: &Result<Value, String>) -> Outcome {
 }
 
 /// A reason as it is kept: one line, not too long.
-fn one_line(why: &str) -> Line<MAX_WHY> {
+pub(crate) fn one_line(why: &str) -> Line<MAX_WHY> {
     let shown = |c: char| if c.is_control() { ' ' } else { c };
     let text: String = why.chars().map(shown).take(MAX_WHY).collect();
     Line::new(text.trim())

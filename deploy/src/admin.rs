@@ -14,7 +14,7 @@ use command_service::{
     http::{Administrator, App, Problem, object},
 };
 use events::{
-    access::{BackupTaken, Replayed},
+    access::{BackupTaken, Outcome, Replayed},
     ids::LogId,
     keys::Unsealer,
     store::audit::{Audit, HearAudit},
@@ -29,7 +29,7 @@ use crate::{
     progress::stream_of,
     replay_report::{ReplayReport, phase},
     serve::problem,
-    verify::verify,
+    verify::{Verified, verify},
     verify_keys::verify_keys,
 };
 
@@ -135,6 +135,11 @@ pub fn backup_route(app: App, sources: Arc<Sources>, backups: Option<PathBuf>) -
 fn backup(administrator: Administrator, sources: Arc<Sources>, place: Place) -> Response {
     let name = place.name.clone();
     let act = move |seen: Option<&Value>, outcome| {
+        // What is not complete was not done, though it is worth having.
+        let outcome = match damage(seen) {
+            Some(why) => Outcome::Failed { why: acts::one_line(&why) },
+            None => outcome,
+        };
         Act::BackupTaken(BackupTaken { name, position: acts::position(seen), outcome })
     };
     let work = async move {
@@ -144,6 +149,14 @@ fn backup(administrator: Administrator, sources: Arc<Sources>, place: Place) -> 
         Ok(json!({ "position": position, "folder": place.folder, "verified": verified }))
     };
     stream_of(move |_, _| acts::run(administrator, work, act))
+}
+
+/// What is wrong with a copy that was made.
+fn damage(seen: Option<&Value>) -> Option<String> {
+    let verified = Verified::deserialize(seen?.get("verified")?).ok()?;
+    let first = verified.first()?;
+    let count = verified.count();
+    Some(format!("the copy is damaged, {count} findings: {first}"))
 }
 
 /// `POST /admin/backup` where the data lie in databases: those have better means.

@@ -14,7 +14,7 @@ use tests::{Accepted, Http, Process, annals};
 
 use crate::{
     import::done,
-    refusals::{FOLDER, contents, copy, one_line},
+    refusals::{FOLDER, USAGE, contents, copy, one_line},
 };
 
 /// Creates contacts until it is told to stop; answers with what was acknowledged.
@@ -159,4 +159,13 @@ async fn a_backup_goes_only_below_the_folder_named_at_start_and_refusals_are_att
     let process = Process::start(&data);
     let refused = process.http().post("/admin/backup", &[], &json!({ "name": "monday" })).await;
     refused.refused("backup.no_folder");
+    // The command says what to start the service with, also where none runs.
+    let told = |output| one_line(&output, USAGE);
+    let backup = ["--data-folder", data.to_str().unwrap(), "backup", "monday"];
+    let line = told(annals(&backup));
+    assert!(line.contains("start it with --backups <folder>"), "{line}");
+    assert!(process.terminate().success());
+    let line = told(annals(&backup));
+    assert!(line.contains("start it with --backups <folder>"), "{line}");
+    assert!(!backups.join("monday").exists());
 }

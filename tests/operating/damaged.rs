@@ -51,7 +51,7 @@ async fn a_backup_of_a_damaged_log_is_told_and_not_complete() {
     let (data, backups) = (folder.path().join("data"), folder.path().join("backups"));
     installation(&data).await;
     meddle(&data, "update events set causation_id = zeroblob(16) where position = 12");
-    let _process = Process::start_with(&data, &["--backups", backups.to_str().unwrap()]);
+    let process = Process::start_with(&data, &["--backups", backups.to_str().unwrap()]);
     let backup = backups.join("monday");
     let backed = annals(&["--data-folder", data.to_str().unwrap(), "backup", "monday"]);
     let told = String::from_utf8_lossy(&backed.stderr).into_owned();
@@ -59,4 +59,11 @@ async fn a_backup_of_a_damaged_log_is_told_and_not_complete() {
     assert!(told.contains("position 12"), "{told}");
     assert!(!backup.join("complete").exists(), "it is called complete");
     assert!(backup.join("log.db").exists(), "what can be saved is there");
+    let acts = process.http().feed("category=administration").await;
+    let [taken] = &acts[..] else { panic!("{acts:?}") };
+    let taken = &taken["data"]["data"];
+    assert_eq!((&taken["name"], &taken["outcome"]["result"]), (&json!("monday"), &json!("failed")));
+    assert!(taken["position"].as_u64().is_some_and(|position| position >= 12), "{taken}");
+    let why = taken["outcome"]["why"].as_str().unwrap();
+    assert!(why.contains("the copy is damaged") && why.contains("position 12"), "{why}");
 }

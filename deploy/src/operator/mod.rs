@@ -12,11 +12,12 @@ pub mod migrate;
 
 use std::io::Write;
 
+use hyper::StatusCode;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::{
-    client::Client,
+    client::{Client, Refused},
     exit::{Code, Exit},
     progress::Line,
     shown::all_shown,
@@ -39,8 +40,15 @@ async fn watch_work(client: &Client, path: &str, body: &Value) -> Result<Value, 
     });
     let answered = lines.await;
     bar.finish_and_clear();
-    answered.map_err(|error| Exit::new(Code::Unreachable, error))?;
+    answered.map_err(|error| Exit::new(code_of(&error), format!("{error:#}")))?;
     outcome.unwrap_or_else(|| Err(Exit::failed("the service ended before the work did")))
+}
+
+/// How it ends when the service does not do it: a call that it refuses was wrong, and did nothing.
+fn code_of(error: &anyhow::Error) -> Code {
+    let Some(refused) = error.downcast_ref::<Refused>() else { return Code::Unreachable };
+    let is_of_token = matches!(refused.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    if refused.status.is_client_error() && !is_of_token { Code::Usage } else { Code::Unreachable }
 }
 
 /// A bar on standard error: events per second and the time that is left.
