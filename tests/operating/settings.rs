@@ -50,6 +50,16 @@ fn the_folder_is_named_alike_by_flag_environment_and_file() {
 }
 
 #[test]
+fn the_flag_of_the_folder_has_no_other_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let output = product().arg("--data").arg(&data).arg("verify").output().unwrap();
+    let line = one_line(&output, USAGE);
+    assert!(line.contains("--data-folder"), "{line}");
+    assert!(!data.exists());
+}
+
+#[test]
 fn a_wrong_call_is_told_in_one_line() {
     for arguments in
         [&["--colour", "red"][..], &["verifi"], &["token"], &["verify", "--zone", "UTC"]]

@@ -59,13 +59,7 @@ pub fn wants_no_colour() -> bool {
 #[derive(Clone, Debug, Args)]
 pub struct Service {
     /// The folder that holds the log, the keys and the read models. Made at first start.
-    #[arg(
-        long,
-        alias = "data",
-        global = true,
-        env = "ANNALS_DATA_FOLDER",
-        default_value = "annals-data"
-    )]
+    #[arg(long, global = true, env = "ANNALS_DATA_FOLDER", default_value = "annals-data")]
     pub data_folder: PathBuf,
     /// The address to serve on; port 0 takes any free one. Without it a port of loopback: 7440, for
     /// `query-api` 7441, for `projection-service` 7442.
