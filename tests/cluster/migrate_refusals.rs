@@ -7,7 +7,7 @@ use tests::{Process, annals, free_port, product};
 
 use crate::{
     migrate::{Before, begun, done, one_line},
-    startup::{REFUSED, UNREACHABLE, USAGE, contents, founded, sql},
+    startup::{REFUSED, TAMPERED, UNREACHABLE, USAGE, contents, founded, sql},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,4 +108,24 @@ async fn what_must_not_be_moved_or_written_to_is_refused() {
     assert_eq!(contents(&empty).await, seen);
     fs::rename(before.folder.path().join("kept"), &key).unwrap();
     done(&before.migrate(&url));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_older_than_its_mark_is_not_moved() {
+    let Some(database) = TestDatabase::new("an_older_log_is_not_moved") else { return };
+    let before = Before::start().await;
+    let older = fs::read(before.data().join("log.db")).unwrap();
+    let process = Process::start(&before.data());
+    process.http().account("Known to the mark").await;
+    assert!(process.terminate().success());
+    let newer = fs::read(before.data().join("log.db")).unwrap();
+    fs::write(before.data().join("log.db"), older).unwrap();
+    let files = before.files();
+    let line = before.refused(&database.url(), TAMPERED);
+    assert!(line.contains("is not the one that was there"), "{line}");
+    assert_eq!(contents(&database).await, Vec::<String>::new());
+    assert!(!before.secrets().exists());
+    assert!(before.files() == files, "the data folder has changed");
+    fs::write(before.data().join("log.db"), newer).unwrap();
+    done(&before.migrate(&database.url()));
 }

@@ -10,10 +10,7 @@ use events::testing::{NatsServer, TestDatabase};
 use serde_json::{Value, json};
 use tests::{Http, Role, binary, until, without_settings};
 
-use crate::startup::{REFUSED, contents, founded, refused, sql};
-
-/// The exit code of a log that is not what it was.
-const TAMPERED: i32 = 6;
+use crate::startup::{REFUSED, TAMPERED, contents, founded, refused, sql};
 
 /// Takes the last event away, as if the database had been set back to before it.
 const SET_BACK: &str = "set search_path = annals; \

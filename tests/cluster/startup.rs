@@ -10,6 +10,8 @@ use tests::{binary, free_port, without_settings};
 pub(crate) const REFUSED: i32 = 3;
 /// The exit code of what does not answer.
 pub(crate) const UNREACHABLE: i32 = 4;
+/// The exit code of a log that is not what it was.
+pub(crate) const TAMPERED: i32 = 6;
 /// The exit code of a call that makes no sense.
 pub(crate) const USAGE: i32 = 2;
 

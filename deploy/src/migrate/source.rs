@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::{
     exit::{Code, Exit},
     folder::Folder,
+    guard,
 };
 
 /// How many threads read the log.
@@ -41,6 +42,11 @@ impl Source {
             return Err(refused(format!("{} is no data folder: it holds no log", path.display())));
         }
         let folder = Folder::own(path).map_err(refused)?;
+        // An older log than is known of would be moved as if nothing had come after.
+        if let Err(exit) = guard::look(&folder, None) {
+            folder.leave();
+            return Err(exit);
+        }
         let key_file = folder.file("installation.key");
         let missing = |error| refused(format!("{}: {error}", key_file.display()));
         let installation_key = Zeroizing::new(fs::read(&key_file).map_err(missing)?);
