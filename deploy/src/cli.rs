@@ -67,7 +67,7 @@ async fn dispatch(cli: Cli) -> Result<(), Exit> {
         }
         Some(Operation::ProjectionService(servers)) => {
             let running =
-                cluster::start_projection_service(&service, &servers, system_clock()).await?;
+                cluster::start_projection_service(&service, &servers, system_clocks()).await?;
             let told = Told::listen()?;
             welcome_role(&running, "projection-service", "ANNALS_URL");
             until_told(running, told).await

@@ -163,6 +163,11 @@ pub(crate) fn watch_over(
         keeper.run(stopped).await;
         Ok(())
     });
+    watch_clock(tasks, handler);
+}
+
+/// Watches the clock.
+pub(crate) fn watch_clock(tasks: &mut Tasks, handler: &Arc<Handler>) {
     let (handler, stopped) = (handler.clone(), tasks.stopped());
     tasks.start(async move {
         handler.follow_clock(stopped).await;

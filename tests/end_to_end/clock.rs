@@ -120,3 +120,20 @@ async fn only_an_administrator_confirms_the_clock() {
     let http = annals.with_token(Some(&token));
     http.command("ConfirmClock", confirm).await.problem(403, "access.denied");
 }
+
+#[tokio::test]
+async fn an_act_of_administration_is_dated_as_a_clock_that_jumped_should_show() {
+    let annals = Annals::start_at(NOON).await;
+    let account = annals.accept("CreateAccount", json!({ "name": "Contoso" })).await;
+    annals.see(&format!("/accounts/{}", account.id), &account.position).await;
+    for minutes in [DECADE, -60] {
+        annals.jump_clock(minutes);
+        annals.replay().await;
+    }
+    annals.jump_clock(0);
+    let acts = annals.feed("category=administration").await;
+    let times: Vec<_> = acts.iter().map(|act| &act["recordedtime"]).collect();
+    assert_eq!(times, [NOON, NOON], "{acts:?}");
+    let taken = annals.accept("CreateAccount", json!({ "name": "Fabrikam" })).await;
+    assert_eq!(recorded(&annals, &taken.position).await, NOON);
+}

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use serde_json::json;
-use tests::{Http, Process, annals, until};
+use tests::{Annals, Http, Process, annals, product, until};
 
 use crate::{
     import::done,
@@ -173,4 +173,24 @@ async fn the_owner_of_a_stopped_folder_recovers_a_token_and_the_log_says_so() {
     let arguments = [&recover[..], &["--user", nobody, "--out", out.to_str().unwrap()]].concat();
     assert_eq!(annals(&arguments).status.code(), Some(1));
     assert!(!out.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovered_token_is_dated_as_a_doubted_clock_should_show() {
+    let mut annals = Annals::start_at("2019-03-10T12:00:00Z").await;
+    annals.account("Contoso").await;
+    annals.stop().await;
+    // The clock of the machine lies years beyond the last event.
+    let (data, out) = (annals.data(), annals.scratch().join("recovered"));
+    let recover = ["--data-folder", data.to_str().unwrap(), "token", "recover", "--out"];
+    let output = product().args(recover).arg(&out).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    done(&output);
+    assert!(told.contains("lies more than 366 days beyond the last event"), "{told}");
+    assert!(told.contains("recorded as of 2019-03-10T12:00:00Z"), "{told}");
+    annals.restart().await;
+    let recovered = annals.feed("category=token").await.pop().unwrap();
+    assert_eq!(recovered["type"], "token.recovered");
+    assert_eq!(recovered["recordedtime"], "2019-03-10T12:00:00Z");
+    annals.account("Fabrikam").await;
 }

@@ -146,8 +146,7 @@ impl Site {
         };
         let started = cluster::start_command_service(&service, &cluster, clocks.clone()).await;
         let command = started.expect("the command service starts");
-        let started =
-            cluster::start_projection_service(&service, &cluster, clocks.wall.clone()).await;
+        let started = cluster::start_projection_service(&service, &cluster, clocks.clone()).await;
         let projection = started.expect("the projection service starts");
         let started = cluster::start_query_api(&service, &cluster, clocks.wall).await;
         let query = started.expect("the query API starts");

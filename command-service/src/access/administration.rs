@@ -57,6 +57,9 @@ impl Decide for RecordAct {
         self.administration.0
     }
 
+    // It was done already. It is dated as the clock should show.
+    const NEEDS_CLOCK: bool = false;
+
     fn decide(
         &self,
         _: &Administration,

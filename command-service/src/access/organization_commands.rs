@@ -99,8 +99,8 @@ impl Decide for AcceptOlderLog {
 /// Confirms that the clock of the service is right, though it is doubted.
 ///
 /// It is doubted when it moved against the time that has passed, lies before the last event, or lay
-/// more than 366 days beyond it at the start. This is the only command that is taken then; while the
-/// clock is believed it stays quiet.
+/// more than 366 days beyond it at the start. This is the only command of a caller that is taken
+/// then; while the clock is believed it stays quiet.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmClock {

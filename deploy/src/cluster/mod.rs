@@ -15,6 +15,7 @@ pub use query::start as start_query_api;
 pub use secrets::Secrets;
 pub(crate) use servers::{Databases, exit_of_keys, open_log};
 pub use servers::{Servers, exit_of};
+pub(crate) use witness::look as look_at_log;
 
 /// The port of the write API where none was named: that of the whole product in one process.
 pub const COMMAND_PORT: u16 = 7440;

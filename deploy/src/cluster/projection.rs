@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use command_service::{
-    handle::{Clock, Handler},
+    clock::{ClockGuard, Clocks},
+    handle::Handler,
     http::App,
 };
 use events::{
@@ -30,6 +31,7 @@ use crate::{
     draw::draw_id,
     embedded::{READ_CACHE, READ_CONNECTIONS},
     exit::Exit,
+    guard::watch_clock,
     health::{self, Health},
     refusals,
     running::{Running, Tasks, listen},
@@ -39,12 +41,13 @@ use crate::{
 ///
 /// # Errors
 /// When the address or a server cannot be used, or there is no log yet.
-pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result<Running, Exit> {
+pub async fn start(service: &Service, cluster: &Cluster, clocks: Clocks) -> Result<Running, Exit> {
     let listener = listen(service.address(PROJECTION_PORT), service.behind_proxy).await?;
     let servers = Servers::of(cluster)?;
     let secrets = Secrets::at(&cluster.secrets);
     secrets.check()?;
-    let store = servers.open_log(clock.clone(), None).await?;
+    let guard = ClockGuard::new(clocks);
+    let store = servers.open_log(guard.clock(), None).await?;
     let log = store.log_id();
     let bus = servers.open_bus(log).await?;
     let keys = PostgresKeys::open(&servers.keys, &secrets.master_key(), log, false).await;
@@ -75,12 +78,16 @@ pub async fn start(service: &Service, cluster: &Cluster, clock: Clock) -> Result
         standby::run(settings, &lease, stopped, active).await.map_err(Exit::failed)
     });
 
-    // Who may replay is asked of the tokens in the log, as everywhere.
+    // Who may replay is asked of the tokens in the log, and what came of it is written down there.
     let port: Arc<dyn EventLog> = store.clone();
-    let handler = Handler::new(port, keyring, clock, &secret);
+    let handler = Handler::new(port, keyring, guard.clock(), &secret).guarded(guard);
+    let hear = handler.hear_of_clock().await;
+    hear.map_err(|error| Exit::from(anyhow::Error::from(error)))?;
+    let handler = Arc::new(handler);
+    watch_clock(&mut tasks, &handler);
     let kept = handler.attempts().clone();
     tasks.keep_counts(&kept);
-    let app = App::new(Arc::new(handler), Arc::new(draw_id));
+    let app = App::new(handler, Arc::new(draw_id));
     let health = Health::of(log, "projection-service", feed).with_active(is_active.clone());
     let health = match &bus {
         Some(bus) => health.with_bus(bus.status()),

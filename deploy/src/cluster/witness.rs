@@ -29,7 +29,7 @@ const EVENTS: usize = 10_000;
 ///
 /// # Errors
 /// One line that says what was found, and the switch.
-pub(super) async fn look(
+pub(crate) async fn look(
     store: &PostgresStore,
     keys: &PostgresKeys,
     read: &Server,

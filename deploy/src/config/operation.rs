@@ -63,21 +63,12 @@ pub struct Migrate {
     /// The database to move to: `postgres://user@host:port/database`, without a log.
     #[arg(long, env = "ANNALS_POSTGRES", hide_env_values = true)]
     pub postgres: String,
-    /// The database of the keys, where it is another one.
-    #[arg(long, env = "ANNALS_KEYS_POSTGRES", hide_env_values = true)]
-    pub keys_postgres: Option<String>,
     /// The database of the read models, where it is another one.
     #[arg(long, env = "ANNALS_READ_POSTGRES", hide_env_values = true)]
     pub read_postgres: Option<String>,
-    /// A file with the password of the databases.
-    #[arg(long, env = "ANNALS_POSTGRES_PASSWORD_FILE")]
-    pub postgres_password_file: Option<PathBuf>,
-    /// The folder for `master.key`, `installation.key` and `token` of the cluster.
-    #[arg(long, env = "ANNALS_SECRETS", default_value = "annals-secrets")]
-    pub secrets: PathBuf,
-    /// Allows plaintext to servers beyond loopback: the operator vouches for the network between.
-    #[arg(long, env = "ANNALS_TRUST_NETWORK")]
-    pub trust_network: bool,
+    /// What is beside it.
+    #[command(flatten)]
+    pub beside: Beside,
     /// How many are copied in one transaction.
     #[arg(long, default_value_t = 1_000, hide = true)]
     pub batch: usize,
@@ -146,13 +137,21 @@ pub struct Recover {
     /// The database of a cluster's log; without it, it is the data folder.
     #[arg(long, env = "ANNALS_POSTGRES", hide_env_values = true)]
     pub postgres: Option<String>,
+    /// What is beside it.
+    #[command(flatten)]
+    pub beside: Beside,
+}
+
+/// What a cluster has beside the database of its log.
+#[derive(Debug, Args)]
+pub struct Beside {
     /// The database of the keys, where it is another one.
     #[arg(long, env = "ANNALS_KEYS_POSTGRES", hide_env_values = true)]
     pub keys_postgres: Option<String>,
     /// A file with the password of the databases.
     #[arg(long, env = "ANNALS_POSTGRES_PASSWORD_FILE")]
     pub postgres_password_file: Option<PathBuf>,
-    /// The folder of the cluster's secrets.
+    /// The folder of `master.key`, `installation.key` and `token` of the cluster.
     #[arg(long, env = "ANNALS_SECRETS", default_value = "annals-secrets")]
     pub secrets: PathBuf,
     /// Allows plaintext to servers beyond loopback: the operator vouches for the network between.

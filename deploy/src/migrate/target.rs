@@ -50,13 +50,13 @@ impl Target {
     pub(super) fn of(migrate: &Migrate) -> Result<Self, Exit> {
         let databases = Databases {
             postgres: &migrate.postgres,
-            keys: migrate.keys_postgres.as_deref(),
+            keys: migrate.beside.keys_postgres.as_deref(),
             read: migrate.read_postgres.as_deref(),
-            password_file: migrate.postgres_password_file.as_deref(),
-            trust_network: migrate.trust_network,
+            password_file: migrate.beside.postgres_password_file.as_deref(),
+            trust_network: migrate.beside.trust_network,
         };
         let (log, keys, read) = databases.read()?;
-        Ok(Self { log, keys, read, secrets: Secrets::at(&migrate.secrets) })
+        Ok(Self { log, keys, read, secrets: Secrets::at(&migrate.beside.secrets) })
     }
 
     /// Refuses a target that this installation must not be moved to. Nothing is written then.

@@ -33,7 +33,7 @@ pub async fn run(options: Migrate) -> Result<(), Exit> {
     let moved = migrate(&options, system_clock(), &Watch::new(bar.clone(), stopped)).await;
     bar.finish_and_clear();
     listening.abort();
-    let (from, secrets) = (options.from.display(), options.secrets.display());
+    let (from, secrets) = (options.from.display(), options.beside.secrets.display());
     match moved? {
         None => print(&format!("migrated already: {from} is in that database, nothing was done\n")),
         Some(Migrated { events, commands, attempts, keys, tables }) => print(&format!(

@@ -18,13 +18,13 @@ use events::{
 use uuid::Uuid;
 
 use super::{
-    print,
+    print, tell,
     token::{fresh_id, parse_scopes},
 };
 use crate::{
-    cluster::{Databases, Secrets, check_installation, exit_of_keys, open_log},
+    cluster::{Databases, Secrets, check_installation, exit_of_keys, look_at_log, open_log},
     config::{Recover, Service},
-    draw::{system_clock, system_clocks},
+    draw::system_clocks,
     embedded::{self, Opened},
     exit::{Code, Exit},
     folder::{Folder, write_private},
@@ -70,6 +70,7 @@ async fn in_folder(service: &Service, out: Option<&Path>, wanted: Wanted) -> Res
     let clock = ClockGuard::new(system_clocks());
     let opened = embedded::open(&folder, looked.has_events, clock).await?;
     let Opened { handler, store, keeper, unsealer, .. } = &opened;
+    hear_of_clock(handler).await?;
     guard::settle(looked, handler, &**store, keeper, unsealer).await?;
     let made = make(&opened.handler, opened.store.log_id(), wanted, &out).await;
     let marked = opened.keeper.write().await;
@@ -79,29 +80,48 @@ async fn in_folder(service: &Service, out: Option<&Path>, wanted: Wanted) -> Res
 
 /// Other processes may run on the log meanwhile: what is appended is judged like everything else.
 async fn in_cluster(postgres: &str, recover: &Recover, wanted: Wanted) -> Result<(), Exit> {
-    let secrets = Secrets::at(&recover.secrets);
+    let secrets = Secrets::at(&recover.beside.secrets);
     secrets.check()?;
     let out = recover.out.clone().unwrap_or_else(|| secrets.token());
     is_free(&out)?;
     let databases = Databases {
         postgres,
-        keys: recover.keys_postgres.as_deref(),
+        keys: recover.beside.keys_postgres.as_deref(),
         read: None,
-        password_file: recover.postgres_password_file.as_deref(),
-        trust_network: recover.trust_network,
+        password_file: recover.beside.postgres_password_file.as_deref(),
+        trust_network: recover.beside.trust_network,
     };
-    let (log_server, key_server, _) = databases.read()?;
-    let store = open_log(&log_server, system_clock(), None).await?;
+    let (log_server, key_server, read_server) = databases.read()?;
+    let guard = ClockGuard::new(system_clocks());
+    let store = open_log(&log_server, guard.clock(), None).await?;
     let log = store.log_id();
     let keys = PostgresKeys::open(&key_server, &secrets.master_key(), log, false).await;
     let keys = Arc::new(keys.map_err(|error| exit_of_keys(&error))?);
     let secret = secrets.installation_key(None)?;
     check_installation(store.database(), &log_server, &secret).await?;
+    look_at_log(&store, &keys, &read_server, &secret, None).await?;
     let port: Arc<dyn EventLog> = store.clone();
-    let handler = Handler::new(port, Keyring::new(keys, log), system_clock(), &secret);
+    let handler =
+        Handler::new(port, Keyring::new(keys, log), guard.clock(), &secret).guarded(guard);
+    hear_of_clock(&handler).await?;
     let made = make(&handler, log, wanted, &out).await;
     store.shutdown().await;
     made
+}
+
+/// Lets the guard of the clock begin, and says where it is doubted: what is written then is dated as the
+/// clock should show.
+async fn hear_of_clock(handler: &Handler) -> Result<(), Exit> {
+    handler.hear_of_clock().await.map_err(|error| Exit::from(anyhow::Error::from(error)))?;
+    if let Some(doubt) = handler.doubt() {
+        tell(&format!(
+            "the clock {}: it shows {}; the token is recorded as of {}\n",
+            doubt.reason.name(),
+            doubt.shown,
+            doubt.expected
+        ));
+    }
+    Ok(())
 }
 
 /// A file that is there may be somebody's only token: it stays.
