@@ -1,8 +1,8 @@
 //! `annals replay`, cut off and run again while questions are answered; `annals demo` twice.
 
-use std::{path::Path, process::Stdio};
+use std::{collections::HashMap, path::Path, process::Stdio};
 
-use tests::{Process, annals, product, until};
+use tests::{Http, Process, annals, product, until};
 
 use crate::{figures::head, import::done};
 
@@ -24,6 +24,18 @@ fn is_equal(said: &str) {
     assert!(!said.contains("different") && !said.contains("not compared"), "{said}");
 }
 
+async fn every_deal_has_a_contact_of_its_customer(http: &Http) {
+    let deals = http.all("/opportunities?limit=200").await;
+    assert!(deals.len() > 60, "{}", deals.len());
+    let contacts = http.all("/contacts?limit=200").await;
+    let parents: HashMap<_, _> =
+        contacts.iter().map(|contact| (&contact["id"], &contact["parent"]["id"])).collect();
+    for deal in &deals {
+        let parent = parents.get(&deal["contact"]);
+        assert_eq!(parent, Some(&&deal["customer"]["id"]), "{deal}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sample_company_is_made_once_and_replays_to_the_same_rows() {
     let folder = tempfile::tempdir().unwrap();
@@ -34,6 +46,7 @@ async fn a_sample_company_is_made_once_and_replays_to_the_same_rows() {
     done(&annals(&demo));
     let before = http.settled().await;
     assert!(before.parse::<u64>().unwrap() > 500, "a small company: {before}");
+    every_deal_has_a_contact_of_its_customer(&http).await;
     done(&annals(&demo));
     assert_eq!(head(&http).await, before, "the second time something was written");
 
