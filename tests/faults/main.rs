@@ -17,7 +17,7 @@ mod overload;
 mod bus;
 // Disks that lose power, fail or fill up.
 mod disk;
-// A bit of the log flips.
+// A bit of a file flips.
 mod flips;
 // The cluster: processes, servers and what they keep.
 mod cluster;

@@ -1,18 +1,8 @@
 //! One bit of the log's file flips: every answer stays the same, or what the flip touches says so, or
 //! `verify` does. Nothing else comes of it: no record begins anew and no command happens twice but
 //! where a look-up misses, which `verify` tells.
-//!
-//! A seeded sample by default; `ANNALS_FLIPS=all` flips one bit of every byte.
 
-use std::{
-    fs,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{fs, path::Path, sync::Arc};
 
 use deploy::verify::verify;
 use events::{
@@ -25,43 +15,15 @@ use events::{
         sqlite::SqliteStore,
     },
 };
-use serde_json::json;
-use tests::{Annals, Dice};
-use tokio::runtime::{Builder, Runtime};
+use tests::Annals;
 use uuid::Uuid;
+
+use super::{Flip, Flipped, Outcome, case, flips, lived, run, without_journals};
 
 /// How many flips are tried where nothing else is said.
 const SAMPLE: usize = 400;
 /// The name under which the process managers keep their place.
 const CHECKPOINT: &str = "processes";
-
-/// A few of everything: accounts, contacts, deals, quotes, orders, refusals, a token that was revoked.
-async fn lived(annals: &Annals) {
-    for number in 0..2 {
-        let name = format!("Contoso {number}");
-        let account = annals.accept("CreateAccount", json!({ "name": name })).await.id;
-        let customer = json!({ "type": "account", "id": account });
-        let person = json!({ "first_name": "Ana", "last_name": "Souza", "parent": customer });
-        let contact = annals.accept("CreateContact", person).await.id;
-        let deal = json!({ "topic": "Chairs", "customer": customer, "contact": contact });
-        let deal = annals.accept("CreateOpportunity", deal).await.id;
-        let quote = annals.accept("StartQuote", json!({ "opportunity": deal })).await.id;
-        let line = json!({
-            "quote_id": quote, "product": "Chair", "quantity": "3", "unit_price": "150.10",
-        });
-        annals.accept("AddQuoteLine", line).await;
-        annals.accept("ActivateQuote", json!({ "quote_id": quote })).await;
-        let accept = json!({ "quote_id": quote, "close_opportunity": "won" });
-        annals.accept("AcceptQuote", accept).await;
-        annals
-            .command("ActivateQuote", json!({ "quote_id": quote }))
-            .await
-            .refused("quote.not_draft");
-    }
-    let user = annals.user("Bea").await;
-    let (token, _) = annals.token_for(user, &["read"]).await;
-    annals.accept("RevokeToken", json!({ "token_id": token })).await;
-}
 
 /// What a log answers.
 struct Answers {
@@ -99,14 +61,6 @@ impl Questions {
     }
 }
 
-/// What came of a flip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Harmless,
-    Loud,
-    Told,
-}
-
 /// The installation whose log is flipped.
 struct Case {
     bytes: Vec<u8>,
@@ -142,20 +96,6 @@ impl Case {
         assert_eq!(verified.first(), None, "what was not flipped is found");
         store.shutdown().await;
         Self { bytes, questions, answers }
-    }
-
-    /// Flips a bit; what came of it, or what was silent about it.
-    async fn flip(&self, path: &Path, offset: usize, bit: u8) -> Result<Outcome, String> {
-        let mut bytes = self.bytes.clone();
-        bytes[offset] ^= 1 << bit;
-        for ending in ["-wal", "-shm"] {
-            fs::remove_file(path.with_file_name(format!("log.db{ending}"))).ok();
-        }
-        fs::write(path, bytes).unwrap();
-        let Ok(store) = open(path) else { return Ok(Outcome::Loud) };
-        let judged = self.judge(&store).await;
-        store.shutdown().await;
-        judged
     }
 
     async fn judge(&self, store: &SqliteStore) -> Result<Outcome, String> {
@@ -224,6 +164,18 @@ impl Case {
     }
 }
 
+impl Flipped for Case {
+    async fn flip(&self, folder: &Path, flip: Flip) -> Result<Outcome, String> {
+        let path = folder.join("log.db");
+        without_journals(&path);
+        fs::write(&path, flip.of(&self.bytes)).unwrap();
+        let Ok(store) = open(&path) else { return Ok(Outcome::Loud) };
+        let judged = self.judge(&store).await;
+        store.shutdown().await;
+        judged
+    }
+}
+
 #[derive(Default)]
 struct Differs {
     silently: bool,
@@ -250,58 +202,9 @@ impl Differs {
     }
 }
 
-/// Which bits are flipped.
-#[expect(clippy::disallowed_methods, reason = "how much is tried is said by who starts the run")]
-fn flips(length: usize) -> Vec<(usize, u8)> {
-    let mut dice = Dice::new(11);
-    let mut bit = || u8::try_from(dice.roll(8)).unwrap_or(0);
-    let asked = std::env::var("ANNALS_FLIPS").unwrap_or_default();
-    if asked == "all" {
-        return (0..length).map(|offset| (offset, bit())).collect();
-    }
-    let count = asked.parse().unwrap_or(SAMPLE);
-    let mut dice = Dice::new(12);
-    // The header and the schema are few bytes that everything hangs on: more of them.
-    let mut offset = |n: usize| {
-        let end = if n.is_multiple_of(8) { 4_096.min(length) } else { length };
-        usize::try_from(dice.roll(end as u64)).unwrap_or(0)
-    };
-    (0..count).map(|n| (offset(n), bit())).collect()
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
 #[test]
 fn no_flipped_bit_of_the_log_is_silent() {
-    let case = Builder::new_multi_thread().enable_all().build().unwrap().block_on(Case::new());
-    let flips = flips(case.bytes.len());
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, runtime) = (folder.path().join("log.db"), runtime());
-        let mut seen = Vec::new();
-        while let Some(&(offset, bit)) = flips.get(next.fetch_add(1, Ordering::Relaxed)) {
-            seen.push((offset, bit, runtime.block_on(case.flip(&path, offset, bit))));
-        }
-        seen
-    };
-    let seen: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
-    let count = |outcome| seen.iter().filter(|(.., found)| *found == Ok(outcome)).count();
-    let silent: Vec<_> = seen.iter().filter(|(.., found)| found.is_err()).collect();
-    eprintln!(
-        "{} of {} bytes flipped: {} harmless, {} loud, {} told by verify, {} silent",
-        flips.len(),
-        case.bytes.len(),
-        count(Outcome::Harmless),
-        count(Outcome::Loud),
-        count(Outcome::Told),
-        silent.len()
-    );
-    let first: Vec<_> = silent.iter().take(20).collect();
-    assert!(silent.is_empty(), "offset, bit, what: {first:#?}");
+    let case = case(Case::new());
+    let flips = flips(&[&case.bytes], SAMPLE);
+    run("the log", &case, &flips);
 }
