@@ -97,7 +97,8 @@ impl<W> Line<W> {
         let lines = self.lines.len() + usize::from(mine == 0);
         if mine < room / lines {
             Heard::Wait
-        } else if lines > 1 && mine > 0 {
+        } else if lines > 1 && mine > 0 && whose != UNPROVEN {
+            // Nobody hears that it is their share where strangers stand in the same line.
             Heard::BeyondShare
         } else {
             Heard::Overloaded

@@ -153,6 +153,7 @@ pub async fn admit(State(admission): State<Admission>, request: Request, next: N
     let source = request.extensions().get::<Source>().map(|source| source.0);
     let response = match kind(&request) {
         Some(kind) => in_turn(gates, kind, request, next).await,
+        None if goes_to_its_end(&request) => to_the_end(request, next, None).await,
         None => next.run(request).await,
     };
     gates.strangers.answer(source, response)
@@ -161,7 +162,10 @@ pub async fn admit(State(admission): State<Admission>, request: Request, next: N
 async fn in_turn(gates: &Gates, kind: Kind, request: Request, next: Next) -> Response {
     let presented = gates.presented(request.headers());
     let weight = if kind == Kind::Command { weight(request.body()) } else { 1 };
-    let place = match gates.gate(kind).enter(gates.whose(presented), weight).await {
+    let whose = gates.whose(presented);
+    // A body is not read before its sender is known: until then it takes nothing that others need.
+    let at_first = if whose == UNPROVEN { 1 } else { weight };
+    let place = match gates.gate(kind).enter(whose, at_first).await {
         Ok(place) => place,
         Err(shed) => {
             discard(request.into_body()).await;
@@ -170,10 +174,11 @@ async fn in_turn(gates: &Gates, kind: Kind, request: Request, next: Next) -> Res
     };
     let held = Held::new(place);
     let request = prepared(request, kind, &held, weight);
-    let response = match kind {
-        Kind::Command => to_the_end(request, next, held.clone()).await,
+    let response = if goes_to_its_end(&request) {
+        to_the_end(request, next, Some(held.clone())).await
+    } else {
         // The question itself keeps its place (`Turn`) until it is answered, or waits for nothing.
-        Kind::Question => next.run(request).await,
+        next.run(request).await
     };
     // Whoever reads the answer slowly does it without a place.
     held.leave();
@@ -183,10 +188,12 @@ async fn in_turn(gates: &Gates, kind: Kind, request: Request, next: Next) -> Res
 
 /// In a task of its own, which keeps the place until the work has ended, and not only for as long as the
 /// caller waits for it.
-async fn to_the_end(request: Request, next: Next, held: Arc<Held>) -> Response {
+async fn to_the_end(request: Request, next: Next, held: Option<Arc<Held>>) -> Response {
     let work = tokio::spawn(async move {
         let response = next.run(request).await;
-        held.leave();
+        if let Some(held) = held {
+            held.leave();
+        }
         response
     });
     match work.await {
@@ -196,6 +203,17 @@ async fn to_the_end(request: Request, next: Next, held: Arc<Held>) -> Response {
             Err(_cancelled) => refused(Shed::Overloaded),
         },
     }
+}
+
+/// The first part of a request's route.
+fn section(request: &Request) -> Option<&str> {
+    request.extensions().get::<MatchedPath>()?.as_str().split('/').nth(1)
+}
+
+/// Whether a request is judged to its end though its caller has gone: what may only be done by some
+/// leaves a trace of whoever was refused it.
+fn goes_to_its_end(request: &Request) -> bool {
+    matches!(section(request), Some("commands" | "admin" | "attempts" | "processes"))
 }
 
 /// What a request asks for; none where it passes no gate.

@@ -83,7 +83,11 @@ impl Door {
         while !*self.stop.borrow() {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                _ = self.stop.changed() => continue,
+                changed = self.stop.changed() => match changed {
+                Ok(()) => continue,
+                // The service was given up: nobody is left to say so.
+                Err(_) => break,
+            },
             };
             match accepted {
                 Ok((tcp, peer)) => self.let_in(tcp, peer),
@@ -91,7 +95,9 @@ impl Door {
                     tracing::warn!(%error, "a connection could not be accepted");
                     // Out of file handles, most likely: somebody gives theirs up.
                     self.guards.make_room(Instant::now());
-                    let _stopped = timeout(BREATH, self.stop.changed()).await;
+                    if let Ok(Err(_)) = timeout(BREATH, self.stop.changed()).await {
+                        break;
+                    }
                 }
             }
         }
@@ -119,13 +125,10 @@ impl Door {
         let ticket = Arc::new(ticket);
         let connection =
             Connection { peer, local, proxies: self.proxies.clone(), ticket: ticket.clone() };
-        let task = tokio::spawn(connection.come(
-            tcp,
-            self.inside.clone(),
-            self.graceful.watcher(),
-            self.stop.clone(),
-        ));
-        ticket.guard.runs_in(task.abort_handle());
+        let (inside, watcher, stop) =
+            (self.inside.clone(), self.graceful.watcher(), self.stop.clone());
+        let coming = connection.come(tcp, inside, watcher, stop);
+        ticket.guard.goes_on(|| tokio::spawn(coming).abort_handle());
     }
 }
 

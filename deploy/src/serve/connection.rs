@@ -80,13 +80,14 @@ impl Connection {
     fn go_in(self, stream: Stream, inside: Inside, watcher: Watcher) {
         let ticket = self.ticket.clone();
         let Ok(moving) = stream.leave() else { return };
-        let task = inside.work.spawn(async move {
+        let Inside { router, work } = inside;
+        let served = async move {
             match moving.arrive() {
-                Ok(stream) => self.serve(stream, inside.router, watcher, false).await,
+                Ok(stream) => self.serve(stream, router, watcher, false).await,
                 Err(error) => tracing::warn!(%error, "a connection could not be served"),
             }
-        });
-        ticket.guard.runs_in(task.abort_handle());
+        };
+        ticket.guard.goes_on(|| work.spawn(served).abort_handle());
     }
 
     /// Answers what came first and is no request, without what it takes to answer requests.

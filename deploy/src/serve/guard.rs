@@ -144,9 +144,11 @@ impl Guard {
         self.doing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says which task the connection is from now on.
-    pub(super) fn runs_in(&self, task: AbortHandle) {
+    /// Begins the task that the connection is from now on. The next one may begin before this has
+    /// returned: it waits until this one is known.
+    pub(super) fn goes_on(&self, begin: impl FnOnce() -> AbortHandle) {
         let mut current = self.task();
+        let task = begin();
         // Under the lock, so that whoever ends the connection meanwhile ends this task.
         if matches!(self.doing().verdict, Verdict::Closed | Verdict::Cut) {
             task.abort();

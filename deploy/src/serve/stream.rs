@@ -389,12 +389,12 @@ impl Moving {
 /// the limit.
 fn read_on(mut tcp: TcpStream, ticket: Arc<Ticket>) {
     let lingering = ticket.clone();
-    let task = tokio::spawn(async move {
+    let reading = async move {
         let mut bytes = [0; 512];
         while matches!(tcp.read(&mut bytes).await, Ok(1..)) {}
         drop(lingering);
-    });
-    ticket.guard.runs_in(task.abort_handle());
+    };
+    ticket.guard.goes_on(|| tokio::spawn(reading).abort_handle());
 }
 
 #[cfg(test)]

@@ -184,10 +184,15 @@ async fn sum_ledger(
     done: u64,
     last: Option<Uuid>,
 ) -> Result<Option<Place>, sqlx::Error> {
-    let read =
-        concat!(ledger_columns!(), " where c.command_id > $1 or $2 order by c.command_id limit $3");
-    let read = sqlx::query(read).bind(last.unwrap_or_default()).bind(last.is_none());
-    let found = read.bind(sql(BATCH)).fetch_all(&mut *connection).await?;
+    // Two texts: under a plan for any value, one that covers both cases reads from the beginning again.
+    let first = concat!(ledger_columns!(), " order by c.command_id limit $1");
+    let after =
+        concat!(ledger_columns!(), " where c.command_id > $2 order by c.command_id limit $1");
+    let read = match last {
+        None => sqlx::query(first).bind(sql(BATCH)),
+        Some(last) => sqlx::query(after).bind(sql(BATCH)).bind(last),
+    };
+    let found = read.fetch_all(&mut *connection).await?;
     let Some(end) = found.last() else { return Ok(None) };
     let end: Uuid = end.try_get(0)?;
     // A line that cannot be read gets none, and is told where it is looked up.
