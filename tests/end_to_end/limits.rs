@@ -22,8 +22,13 @@ async fn a_valid_token_is_never_refused_for_the_wrong_ones_of_its_address() {
         let valid = stranger.with_token(Some(&annals.token()));
         let answers = join_all((0..300).map(|_| stranger.get(path))).await;
         assert!(of(&answers, 401) >= 40, "{path}");
-        assert_eq!(of(&answers, 401) + of(&answers, 429), 300, "{path}");
-        let refused = answers.iter().find(|answer| answer.status == 429);
+        // On a slow machine so many at once are more than it can do, and it says so.
+        let overloaded = of(&answers, 503);
+        assert_eq!(of(&answers, 401) + of(&answers, 429) + overloaded, 300, "{path}");
+        let too_often = |answer: &&tests::Answer| {
+            answer.status == 429 && answer.json()["code"] == "auth.too_often"
+        };
+        let refused = answers.iter().find(too_often);
         let refused = refused.expect("300 at once are too many");
         refused.problem(429, "auth.too_often");
         assert_eq!(refused.header("retry-after"), Some("1"));

@@ -49,7 +49,9 @@ async fn storm(annals: &Annals, kind: Kind) -> Vec<Answer> {
         let mut probes = 0;
         while !over.load(Ordering::Relaxed) {
             assert_eq!(other.get("/livez").await.status, 200);
-            refused += usize::from(kind.send(&other).await.status != 200);
+            let answer = kind.send(&other).await;
+            assert_ne!(answer.status, 429, "{}", answer.text());
+            refused += usize::from(answer.status != 200);
             probes += 1;
         }
         (probes, refused)
@@ -69,8 +71,9 @@ async fn storm(annals: &Annals, kind: Kind) -> Vec<Answer> {
     is_over.store(true, Ordering::Relaxed);
     let (probes, refused) = probes.await.unwrap();
     assert!(probes > 0);
+    // Of a few, one that waited for longer than a second on a slow machine is many.
     assert!(
-        refused * 4 <= probes,
+        probes < 40 || refused * 4 <= probes,
         "{refused} of {probes}: the others ask for more than their share"
     );
     answers

@@ -92,10 +92,15 @@ impl Seen {
         self.times.len()
     }
 
+    /// How many were not answered with success.
+    pub(super) fn bad(&self) -> u64 {
+        let bad = self.statuses.iter().filter(|(status, _)| !matches!(status, Some(200..300)));
+        bad.map(|(_, count)| *count).sum()
+    }
+
     /// Which share was answered with success.
     pub(super) fn good(&self) -> f64 {
-        let good = self.statuses.iter().filter(|(status, _)| matches!(status, Some(200..300)));
-        good.map(|(_, count)| *count).sum::<u64>() as f64 / self.count().max(1) as f64
+        1.0 - self.bad() as f64 / self.count().max(1) as f64
     }
 
     /// A percentile, in milliseconds.

@@ -8,6 +8,8 @@ use super::{
 
 /// How much more memory a process may take in a short run, in MiB, whatever it had before.
 const SLACK: f64 = 64.0;
+/// How many answers may be no success in a short run, where a few are a large share of all.
+const FEW: u64 = 5;
 /// How many lines `/metrics` may have.
 const MAX_LINES: usize = 6_000;
 
@@ -59,7 +61,8 @@ impl Report {
             let (name, good, p99) = (seen.probe.name(), seen.good(), seen.milliseconds(99.0));
             demand(seen.count() > 0, format!("{name} was not asked"));
             if self.is_due(seen.probe) {
-                demand(good >= 0.95, format!("{name}: {good:.3} good ({})", seen.others()));
+                let is_good = good >= 0.95 || (!effort.is_long && seen.bad() <= FEW);
+                demand(is_good, format!("{name}: {good:.3} good ({})", seen.others()));
             }
             if effort.is_long && seen.probe == Probe::Alive {
                 demand(p99 <= 100.0, format!("{name}: p99 {p99} ms"));

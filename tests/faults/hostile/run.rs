@@ -40,6 +40,8 @@ async fn run(what: &str, target: &Target, effort: Effort) {
     for role in Role::ALL {
         let report = act(role, target, &prober, effort).await;
         report.print();
+        // What one leaves to be done is not the next one's doing.
+        target.http.settled().await;
         faults.extend(report.faults(effort));
     }
     assert!(faults.is_empty(), "{what}: {faults:#?}");
