@@ -8,6 +8,7 @@ mod guards;
 mod guard;
 mod connection;
 mod stream;
+mod linger;
 mod head;
 mod request_body;
 mod response_body;

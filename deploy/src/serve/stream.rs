@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
@@ -21,6 +21,7 @@ use super::{
     guard::Verdict,
     guards::Ticket,
     head::{BUSY, Framing, Refusal, Scan, TOO_SLOW, check},
+    linger::read_on,
 };
 
 /// How much is read at once where a head is looked for.
@@ -383,18 +384,6 @@ impl Moving {
         stream.tcp = Some(TcpStream::from_std(tcp)?);
         Ok(stream)
     }
-}
-
-/// Reads and forgets until the caller ends the connection, without what answered it; the patrol sets
-/// the limit.
-fn read_on(mut tcp: TcpStream, ticket: Arc<Ticket>) {
-    let lingering = ticket.clone();
-    let reading = async move {
-        let mut bytes = [0; 512];
-        while matches!(tcp.read(&mut bytes).await, Ok(1..)) {}
-        drop(lingering);
-    };
-    ticket.guard.goes_on(|| tokio::spawn(reading).abort_handle());
 }
 
 #[cfg(test)]
