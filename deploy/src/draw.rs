@@ -14,6 +14,14 @@ pub fn system_clock() -> Clock {
     Arc::new(|| Instant::from(jiff::Timestamp::now()))
 }
 
+/// What the clock shows, as a `Date` header says it (RFC 9110).
+#[expect(clippy::disallowed_methods, reason = "the edge where time comes in")]
+pub(crate) fn http_date() -> String {
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    // Years that it cannot say are beyond every clock.
+    printer.timestamp_to_rfc9110_string(&jiff::Timestamp::now()).unwrap_or_default()
+}
+
 /// The system's clock, and how long the system has been running. That goes on while a machine
 /// sleeps, as the time of day does: whoever wakes up has not jumped.
 #[must_use]

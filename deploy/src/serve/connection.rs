@@ -1,11 +1,6 @@
 //! One connection: its requests go through the routes, its answers say when it is the last.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -16,6 +11,8 @@ use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::Watcher};
 use tokio::{io::AsyncWriteExt, net::TcpStream, runtime::Handle, sync::watch};
 use tower::Service;
+
+use crate::draw::http_date;
 
 use super::{
     guards::Ticket,
@@ -152,7 +149,7 @@ async fn written(response: axum::response::Response) -> Vec<u8> {
     let (parts, body) = response.into_parts();
     // It is there already, and short.
     let body = axum::body::to_bytes(body, BUFFER).await.unwrap_or_default();
-    let date = httpdate::fmt_http_date(SystemTime::now());
+    let date = http_date();
     let mut bytes = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
     for (name, value) in &parts.headers {
         bytes.extend_from_slice(name.as_str().as_bytes());

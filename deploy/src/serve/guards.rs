@@ -119,8 +119,9 @@ impl Guards {
 
     /// Waits until there is no connection any more.
     pub(super) async fn emptied(&self) {
+        let mut glance = tokio::time::interval(GLANCE);
         while !self.all().open.is_empty() {
-            tokio::time::sleep(GLANCE).await;
+            glance.tick().await;
         }
     }
 

@@ -8,7 +8,7 @@ use super::guards::Ticket;
 
 /// Reads and forgets until the caller ends the connection, without what answered it; the patrol sets
 /// the limit.
-pub(super) fn read_on(mut tcp: TcpStream, ticket: Arc<Ticket>) {
+pub(super) fn read_on(mut tcp: TcpStream, ticket: &Arc<Ticket>) {
     let lingering = ticket.clone();
     let reading = async move {
         let mut bytes = [0; 512];

@@ -352,7 +352,7 @@ impl AsyncWrite for Stream {
         // A socket that is closed with unread bytes is reset, and the answer may be lost with it.
         let has_unread = self.phase != Phase::Head;
         if let Some(tcp) = self.tcp.take_if(|_| has_unread) {
-            read_on(tcp, self.ticket.clone());
+            read_on(tcp, &self.ticket);
         }
         Poll::Ready(Ok(()))
     }
