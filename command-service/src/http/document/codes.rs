@@ -7,14 +7,15 @@ use crate::{http::problem::status_of_code, refusal::Refusal};
 /// What any command can be refused with; the rest of a code after the dot is free.
 const COMMON: [&str; 4] = ["record.", "effective_at.", "reason.", "access."];
 /// What a command on records of several kinds can be refused with, too.
-const SEVERAL: [&str; 3] = ["owner.", "customer.", "account."];
+const SEVERAL: [&str; 4] = ["owner.", "customer.", "account.", "opportunity."];
 
 /// The beginnings of the codes of one kind of record.
 const fn of_kind(category: Category) -> &'static [&'static str] {
     match category {
-        Category::Account => &["account.", "owner."],
-        Category::Contact => &["contact.", "account.", "owner."],
-        Category::ConnectionRole | Category::Connection => &["connection."],
+        Category::Account => &["account.", "owner.", "customer."],
+        Category::Contact => &["contact.", "account.", "owner.", "customer."],
+        Category::ConnectionRole => &["connection."],
+        Category::Connection => &["connection.", "customer."],
         Category::Opportunity => &["opportunity.", "customer.", "owner.", "document.", "quote."],
         Category::Quote | Category::Order => {
             &["quote.", "opportunity.", "customer.", "owner.", "document."]
