@@ -91,7 +91,7 @@ fn folders() -> Vec<Row> {
         row(148, "a backup over something")
             .calls([
                 wrong("no name", &["backup"], "<NAME>"),
-                call("no folder for it", &["--data-folder", "{data}", "backup", "x"], UNREACHABLE, "backup.no_folder"),
+                call("no folder for it", &["--data-folder", "{data}", "backup", "x"], USAGE, "backup.no_folder"),
             ])
             .test("tests/operating/backup.rs::a_backup_goes_only_below_the_folder_named_at_start_and_refusals_are_attempts"),
         row(149, "a replay that is killed, and questions meanwhile")

@@ -36,6 +36,9 @@ impl Before {
         let process = Process::start(&folder.path().join("data"));
         let http = process.http();
         let mut questions = fill(&http).await;
+        // A move takes long enough to be met in its midst, also by who looks seldom.
+        let many = (0..400).map(|number| json!({ "type": "CreateAccount", "data": { "name": format!("Many {number}") } }));
+        http.post("/commands", &[], &many.collect()).await.ok();
         let first =
             http.post("/commands/CreateAccount", &KEY, &json!({ "name": "Repeated" })).await;
         let head = http.settled().await.parse().unwrap();

@@ -41,8 +41,7 @@ pub(super) fn climb(
     state: LogState,
     hear: &Hear,
 ) -> Result<(), OpenError> {
-    let format: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if format < FORMAT {
+    if format(connection)? < FORMAT {
         begin(connection)?;
     }
     let Some(mut place) = place(connection)? else { return Ok(()) };
@@ -65,6 +64,15 @@ pub(super) fn climb(
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
     Ok(())
+}
+
+/// Whether a log is of an older format, or is being carried over.
+pub(super) fn is_due(connection: &Connection) -> Result<bool, OpenError> {
+    Ok(format(connection)? < FORMAT || place(connection)?.is_some())
+}
+
+fn format(connection: &Connection) -> Result<u32, rusqlite::Error> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// From here on an older build refuses the log.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     OpenError, OpenOptions, SqliteStore, schema,
-    testing::{append, assert_whole, open, options, put},
+    testing::{append, assert_whole, clock, open, options, put},
 };
 use crate::{
     envelope::{Position, Version},
@@ -133,6 +133,19 @@ async fn a_log_of_an_older_format_is_carried_over_and_nothing_else_changes() {
     store.shutdown().await;
     assert_eq!(contents(&old), contents(&now));
     assert_eq!(format_of(&old), FORMAT);
+}
+
+#[tokio::test]
+async fn whoever_only_takes_what_is_there_carries_nothing_over() {
+    let folder = tempdir().unwrap();
+    let (now, old) = (folder.path().join("now.db"), folder.path().join("old.db"));
+    make(&now, &old).await;
+    let bytes = fs::read(&old).unwrap();
+    let opened = SqliteStore::open_existing(&old, clock(), 1);
+    assert!(matches!(opened, Err(OpenError::Older(path)) if path == old));
+    assert!(fs::read(&old).unwrap() == bytes, "it was written to");
+    SqliteStore::open(&old, options()).unwrap().shutdown().await;
+    SqliteStore::open_existing(&old, clock(), 1).unwrap().shutdown().await;
 }
 
 #[tokio::test]

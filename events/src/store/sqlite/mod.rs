@@ -95,7 +95,7 @@ impl SqliteStore {
     /// Opens the log at `path`, which must be there. Blocks.
     ///
     /// # Errors
-    /// As [`SqliteStore::open`], and when there is no log.
+    /// As [`SqliteStore::open`], and when there is no log, or one of an older format: it is not carried over.
     pub fn open_existing(
         path: impl AsRef<Path>,
         clock: Clock,

@@ -109,6 +109,12 @@ pub enum OpenError {
         /// Its format.
         found: u32,
     },
+    /// An older build made it, or it is being carried over.
+    #[error(
+        "{} is of an older build: start the product on it once, which carries it over to format {FORMAT}",
+        .0.display()
+    )]
+    Older(PathBuf),
     /// The database did not take a setting that durability depends on.
     #[error("the setting {0} cannot be made safe: the log would lose what it acknowledged")]
     Unsafe(&'static str),
@@ -186,6 +192,10 @@ pub(super) fn open(path: &Path, new: Option<LogId>, hear: &Hear) -> Result<Opene
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     let log = log_id(&connection)?;
+    // Whoever only takes what is there changes nothing about it.
+    if new.is_none() && carry::is_due(&connection)? {
+        return Err(OpenError::Older(path.to_owned()));
+    }
     settle(path, &connection)?;
     let state = state(&connection)?;
     carry::climb(&connection, log, state, hear)?;
