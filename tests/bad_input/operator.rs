@@ -6,8 +6,6 @@ use crate::row::{Call, Row, call, row};
 const USAGE: i32 = 2;
 /// The data folder cannot be used, or a secret is open to others.
 const FOLDER: i32 = 3;
-/// Nobody answers.
-const UNREACHABLE: i32 = 4;
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = flags();
