@@ -2,11 +2,14 @@
 
 use std::{fs, time::Duration};
 
+use serde_json::json;
 use tests::{Cluster, Http, Process, Shape};
 use tokio::sync::watch;
 
 use super::{Effort, Target, probes::Probe, report::Report, roles::Role};
 
+/// How many thousand accounts there are before anybody is hostile.
+const WARM: usize = 8;
 /// How often memory is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -47,7 +50,15 @@ async fn run(what: &str, target: &Target, effort: Effort) {
     assert!(faults.is_empty(), "{what}: {faults:#?}");
 }
 
+/// What is kept at hand of new records grows with them up to a bound, whoever makes them: that is not
+/// what a hostile caller costs.
 async fn warm(prober: &Http) {
+    for batch in 0..WARM {
+        let one = |number: usize| json!({ "type": "CreateAccount", "data": { "name": format!("Warm {batch} {number}") } });
+        let list: Vec<_> = (0..1_000).map(one).collect();
+        prober.post("/commands", &[], &json!(list)).await.ok();
+    }
+    prober.settled().await;
     let (stop, stopped) = watch::channel(false);
     let asking = Probe::ALL.map(|probe| tokio::spawn(probe.ask(prober.clone(), stopped.clone())));
     let mut waiting = stopped.clone();
