@@ -17,7 +17,7 @@ use crate::admission::{Admission, admit};
 use super::{
     head::Refusal,
     hosts::Hosts,
-    observe::Observed,
+    observe::{Observed, Unlogged},
     problem::{PROBLEM, of_status, problem},
 };
 
@@ -66,7 +66,11 @@ fn refused(refusal: Refusal) -> Response {
     let mut response = problem(status, code, detail);
     let header = match status {
         StatusCode::METHOD_NOT_ALLOWED => (header::ALLOW, "GET, HEAD, POST"),
-        StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "1"),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            // There may be thousands of them: the counter tells of them, not a line each.
+            response.extensions_mut().insert(Unlogged);
+            (header::RETRY_AFTER, "1")
+        }
         _ => return response,
     };
     response.headers_mut().insert(header.0, HeaderValue::from_static(header.1));
