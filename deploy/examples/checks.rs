@@ -34,7 +34,7 @@ const BATCH: u64 = 1_000;
 /// How many records are loaded one by one.
 const LOADED: u64 = 20_000;
 /// A payload that can be decoded.
-const PAYLOAD: &[u8] = br#"{"data":{"key":"00000000-0000-4000-8000-000000000001","owner":{"type":"user","id":"00000000-0000-4000-8000-000000000007"},"name":"Contoso, maker of chairs and of the tables that go with them","industry":"retail","website":"https://contoso.example","employees":120}}"#;
+const PAYLOAD: &[u8] = br#"{"data":{"key":"00000000-0000-4000-8000-000000000001","owner":{"type":"user","id":"00000000-0000-4000-8000-000000000007"},"customer_type":"Customer","name":"Contoso, maker of chairs and of the tables that go with them","industry":"retail","website":"https://contoso.example","employees":120}}"#;
 
 fn stream(n: u64) -> StreamName {
     // As ids that come in no order do.
