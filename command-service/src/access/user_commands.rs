@@ -104,10 +104,9 @@ impl ChangeUser {
         loop {
             met.push(next);
             let above = states.user(next).and_then(User::added).and_then(|user| user.manager);
-            match above {
-                Some(above) if next != self.user_id && !met.contains(&above) => next = above,
-                _ => return met,
-            }
+            let further = above.filter(|above| next != self.user_id && !met.contains(above));
+            let Some(above) = further else { return met };
+            next = above;
         }
     }
 

@@ -26,38 +26,47 @@ pub struct AssignOwner {
     pub owner: Principal,
 }
 
-impl AssignOwner {
-    /// The owner so far. What is out of use keeps its owner; so does a decided opportunity, while
-    /// quotes and orders can be handed over for as long as they are kept.
-    fn current(&self, own: &Record) -> Result<Principal, Refusal> {
-        match own {
-            Record::Account(account) => Ok(account.require_active()?.owner),
-            Record::Contact(contact) => Ok(contact.require_active()?.owner),
-            Record::Opportunity(opportunity) => Ok(opportunity.open()?.owner),
-            Record::Quote(quote) => Ok(quote.started().ok_or_else(|| self.missing())?.owner),
-            Record::Order(order) => Ok(order.placed().ok_or_else(|| self.missing())?.owner),
-            _ => Err(self.unsupported()),
-        }
-    }
+/// Makes the fact an event of one kind of record.
+type ToEvent = fn(OwnerAssigned) -> CrmEvent;
 
-    /// The fact, as an event of the record's kind.
-    fn event(&self, own: &Record, assigned: OwnerAssigned) -> Result<CrmEvent, Refusal> {
-        match own {
-            Record::Account(_) => Ok(AccountEvent::from(assigned).into()),
-            Record::Contact(_) => Ok(ContactEvent::from(assigned).into()),
-            Record::Opportunity(_) => Ok(OpportunityEvent::from(assigned).into()),
-            Record::Quote(_) => Ok(QuoteEvent::from(assigned).into()),
-            Record::Order(_) => Ok(OrderEvent::from(assigned).into()),
-            _ => Err(self.unsupported()),
-        }
+impl AssignOwner {
+    /// The owner so far, and how the fact becomes an event of the record's kind. What is out of use
+    /// keeps its owner; so does a decided opportunity, while quotes and orders can be handed over for
+    /// as long as they are kept.
+    fn owned(&self, own: &Record) -> Result<(Principal, ToEvent), Refusal> {
+        Ok(match own {
+            Record::Account(account) => {
+                (account.require_active()?.owner, |assigned| AccountEvent::from(assigned).into())
+            }
+            Record::Contact(contact) => {
+                (contact.require_active()?.owner, |assigned| ContactEvent::from(assigned).into())
+            }
+            Record::Opportunity(opportunity) => {
+                (opportunity.open()?.owner, |assigned| OpportunityEvent::from(assigned).into())
+            }
+            Record::Quote(quote) => {
+                let state = quote.started().ok_or_else(|| self.missing())?;
+                (state.owner, |assigned| QuoteEvent::from(assigned).into())
+            }
+            Record::Order(order) => {
+                let state = order.placed().ok_or_else(|| self.missing())?;
+                (state.owner, |assigned| OrderEvent::from(assigned).into())
+            }
+            Record::ConnectionRole(_)
+            | Record::Connection(_)
+            | Record::Note(_)
+            | Record::User(_)
+            | Record::Token(_)
+            | Record::Organization(_)
+            | Record::Numbering(_)
+            | Record::Administration(_) => {
+                return Err(Refusal::UnsupportedType { category: self.record.category });
+            }
+        })
     }
 
     const fn missing(&self) -> Refusal {
         Refusal::not_found(self.record.category)
-    }
-
-    const fn unsupported(&self) -> Refusal {
-        Refusal::UnsupportedType { category: self.record.category }
     }
 }
 
@@ -83,12 +92,12 @@ impl Command for AssignOwner {
     }
 
     fn decide(&self, own: &Record, facts: &Facts<'_>) -> Result<Vec<CrmEvent>, Refusal> {
-        let from = self.current(own)?;
+        let (from, to_event) = self.owned(own)?;
         if from == self.owner {
             return Ok(Vec::new());
         }
         let to = owner(Some(self.owner), facts)?;
-        Ok(vec![self.event(own, OwnerAssigned { from, to })?])
+        Ok(vec![to_event(OwnerAssigned { from, to })])
     }
 
     fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {

@@ -77,17 +77,15 @@ impl RelateRecords {
         match (self.role_a, self.role_b) {
             (Some(role), None) => Some((role, self.b)),
             (None, Some(role)) => Some((role, self.a)),
-            _ => None,
+            (Some(_), Some(_)) | (None, None) => None,
         }
     }
 
     /// The only role that matches the one that is given, and the record that would get it.
     fn only_match(&self, states: &States) -> Option<(ConnectionRoleId, PartyRef)> {
         let (role, other) = self.lone_role()?;
-        match role_state(role, states)?.matching[..] {
-            [only] => Some((only, other)),
-            _ => None,
-        }
+        let [only] = role_state(role, states)?.matching[..] else { return None };
+        Some((only, other))
     }
 
     /// The role that is filled in: one that is offered, and that the record may have.
@@ -195,10 +193,8 @@ pub(super) fn check_end(party: PartyRef, states: &States) -> Result<(), Refusal>
 /// # Errors
 /// When the end lies before the start.
 pub(super) fn check_dates(start: Option<Day>, end: Option<Day>) -> Result<(), Refusal> {
-    match (start, end) {
-        (Some(start), Some(end)) if end < start => Err(Refusal::ConnectionDates),
-        _ => Ok(()),
-    }
+    let ends_before = start.zip(end).is_some_and(|(start, end)| end < start);
+    if ends_before { Err(Refusal::ConnectionDates) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use events::{
 };
 
 use crate::{
-    aggregate::{Record, States},
+    aggregate::{AsRecord, Record, States},
+    customers::{Account, Contact},
     refusal::Refusal,
 };
 
@@ -65,27 +66,25 @@ pub(super) fn own_customer(
     record: &Record,
     customer: CustomerRef,
 ) -> Result<Customer<'_>, Refusal> {
-    let (active, state) = match record {
-        Record::Account(account) => {
-            let state = account.require()?;
+    // The loop loads the record by the command's stream, so it is of the customer's kind.
+    let category = RecordRef::from(customer).category;
+    let unsupported = Refusal::UnsupportedType { category };
+    let (active, state) = match customer {
+        CustomerRef::Account(_) => {
+            let state = Account::of(record).ok_or(unsupported)?.require()?;
             let preferences = state.preferences;
             (
                 state.active,
                 Customer { addresses: &state.addresses, terms: &state.terms, preferences },
             )
         }
-        Record::Contact(contact) => {
-            let state = contact.require()?;
+        CustomerRef::Contact(_) => {
+            let state = Contact::of(record).ok_or(unsupported)?.require()?;
             let preferences = state.preferences;
             (
                 state.active,
                 Customer { addresses: &state.addresses, terms: &state.terms, preferences },
             )
-        }
-        // The loop loads the record by the command's stream, so it is one of the two.
-        _ => {
-            let category = RecordRef::from(customer).category;
-            return Err(Refusal::UnsupportedType { category });
         }
     };
     if active { Ok(state) } else { Err(Refusal::Inactive) }

@@ -114,7 +114,17 @@ fn number(fact: &Fact<'_>, rows: &dyn Rows) -> Result<Option<String>, ProjectErr
         CrmEvent::Order(OrderEvent::Placed(placed)) => return Ok(Some(placed.number.to_string())),
         CrmEvent::Quote(_) => &QUOTES,
         CrmEvent::Order(_) => &ORDERS,
-        _ => return Ok(None),
+        CrmEvent::Account(_)
+        | CrmEvent::Contact(_)
+        | CrmEvent::ConnectionRole(_)
+        | CrmEvent::Connection(_)
+        | CrmEvent::Opportunity(_)
+        | CrmEvent::Note(_)
+        | CrmEvent::User(_)
+        | CrmEvent::Token(_)
+        | CrmEvent::Organization(_)
+        | CrmEvent::Numbering(_)
+        | CrmEvent::Administration(_) => return Ok(None),
     };
     let Some(row) = rows.get(table, &[fact.recorded.stream.id.into()])? else { return Ok(None) };
     Ok(cell(table, &row, "number")?.text().map(ToOwned::to_owned))

@@ -1,5 +1,7 @@
 //! The customer accepts.
 
+use std::cmp::Ordering;
+
 use events::{
     ids::{Category, CommandId, OpportunityId, QuoteId, StreamName},
     money::Money,
@@ -53,13 +55,13 @@ pub struct AcceptQuote {
 impl AcceptQuote {
     /// Refuses a revision that is not the latest: no other can be active.
     fn check_revision(&self, state: &QuoteState) -> Result<(), Refusal> {
-        match self.revision {
-            Some(revision) if revision > state.revision => Err(Refusal::not_found(Category::Quote)),
+        match self.revision.map(|revision| revision.cmp(&state.revision)) {
+            Some(Ordering::Greater) => Err(Refusal::not_found(Category::Quote)),
             // Each revision before the latest was closed when the next was made.
-            Some(revision) if revision < state.revision => {
+            Some(Ordering::Less) => {
                 Err(Refusal::QuoteNotActive { state: "Closed", status_reason: "Revised" })
             }
-            _ => Ok(()),
+            Some(Ordering::Equal) | None => Ok(()),
         }
     }
 

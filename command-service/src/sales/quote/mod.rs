@@ -153,7 +153,10 @@ impl Quote {
         let state = self.existing()?;
         match state.status {
             QuoteStatus::Draft => Ok(state),
-            _ => Err(state.status.not_draft()),
+            QuoteStatus::Active(_)
+            | QuoteStatus::Won(_)
+            | QuoteStatus::Closed(_)
+            | QuoteStatus::Discarded => Err(state.status.not_draft()),
         }
     }
 
@@ -162,7 +165,10 @@ impl Quote {
         let state = self.existing()?;
         match state.status {
             QuoteStatus::Active(totals) => Ok((state, totals)),
-            _ => Err(state.status.not_active()),
+            QuoteStatus::Draft
+            | QuoteStatus::Won(_)
+            | QuoteStatus::Closed(_)
+            | QuoteStatus::Discarded => Err(state.status.not_active()),
         }
     }
 }
@@ -211,7 +217,10 @@ impl QuoteState {
     pub const fn active_revision(&self) -> Option<u32> {
         match self.status {
             QuoteStatus::Active(_) => Some(self.revision),
-            _ => None,
+            QuoteStatus::Draft
+            | QuoteStatus::Won(_)
+            | QuoteStatus::Closed(_)
+            | QuoteStatus::Discarded => None,
         }
     }
 
