@@ -1,8 +1,9 @@
 //! From a body to a command: parsed at once, judged as something new, explained where it is wrong.
 //!
 //! What events hold is read by the same types and is for ever; what a caller newly says is judged
-//! more strictly (`judge`). The way of a good command costs one pass of JSON and one walk; only a
-//! refused body is read again, for words that people understand (`explain`).
+//! more strictly (`judge`). The way of a good command costs one pass of JSON and one walk. A body that
+//! is refused, or holds a list, is read again by a reader that is stricter and says what is wrong in
+//! words that people understand (`explain`).
 
 mod explain;
 mod judge;

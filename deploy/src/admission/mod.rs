@@ -151,7 +151,7 @@ impl Gates {
 pub async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     let gates = &*admission.0;
     let source = request.extensions().get::<Source>().map(|source| source.0);
-    let response = match kind(&request) {
+    let response = match route(&request).and_then(kind) {
         Some(kind) => in_turn(gates, kind, request, next).await,
         None if goes_to_its_end(&request) => to_the_end(request, next, None).await,
         None => next.run(request).await,
@@ -205,29 +205,30 @@ async fn to_the_end(request: Request, next: Next, held: Option<Arc<Held>>) -> Re
     }
 }
 
-/// The first part of a request's route.
-fn section(request: &Request) -> Option<&str> {
-    request.extensions().get::<MatchedPath>()?.as_str().split('/').nth(1)
+/// The first part of a route.
+fn section(route: &str) -> Option<&str> {
+    route.split('/').nth(1)
+}
+
+fn route(request: &Request) -> Option<&str> {
+    request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
 }
 
 /// Whether a request is judged to its end though its caller has gone: what may only be done by some
 /// leaves a trace of whoever was refused it.
 fn goes_to_its_end(request: &Request) -> bool {
-    matches!(section(request), Some("commands" | "admin" | "attempts" | "processes"))
-}
-
-/// What a request asks for; none where it passes no gate.
-fn kind(request: &Request) -> Option<Kind> {
-    kind_of(request.extensions().get::<MatchedPath>()?.as_str())
+    let section = route(request).and_then(section);
+    matches!(section, Some("commands" | "admin" | "attempts" | "processes"))
 }
 
 /// Whether requests of a route wait at a gate.
 pub(crate) fn is_gated(route: &str) -> bool {
-    kind_of(route).is_some()
+    kind(route).is_some()
 }
 
-fn kind_of(route: &str) -> Option<Kind> {
-    match route.split('/').nth(1)? {
+/// What requests of a route ask for; none where they pass no gate.
+fn kind(route: &str) -> Option<Kind> {
+    match section(route)? {
         "commands" => Some(Kind::Command),
         "" | "livez" | "readyz" | "metrics" | "version" | "openapi.json" | "schemas" | "admin" => {
             None
