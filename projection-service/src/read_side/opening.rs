@@ -128,12 +128,12 @@ async fn knows_its_zone(feed: &dyn EventFeed, checkpoint: &Checkpoint) -> bool {
     // A first event that cannot be read is told of by whoever needs it.
     let first = feed.read(Position::START, 1).await.ok().and_then(|mut page| page.pop());
     let decoded = first.and_then(|first| Payload::decode(&first.event).ok());
-    match decoded.map(|payload| payload.event) {
-        Some(CrmEvent::Organization(OrganizationEvent::Founded(founded))) => {
-            checkpoint.zone.as_deref() == Some(founded.zone.as_str())
-        }
-        _ => true,
-    }
+    let Some(CrmEvent::Organization(OrganizationEvent::Founded(founded))) =
+        decoded.map(|payload| payload.event)
+    else {
+        return true;
+    };
+    checkpoint.zone.as_deref() == Some(founded.zone.as_str())
 }
 
 /// Whether a key can be read by now, or was destroyed, that was missing or damaged when the rows were
