@@ -12,7 +12,8 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # shellcheck source=deploy/servers.sh
 . "$root/deploy/servers.sh"
 binary="$(realpath "$1")"
-venv="${2:-$root/target/openapi-venv}"
+# A run changes the folder: the path holds wherever it is.
+venv="$(realpath -m "${2:-$root/target/openapi-venv}")"
 version=4.32.5
 # Each operation is asked everything that follows from the limits of its parameters and fields, and so many
 # cases that are drawn.
