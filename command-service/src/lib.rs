@@ -17,6 +17,7 @@ pub mod caller;
 pub mod limit;
 pub mod attempts;
 pub mod relay;
+pub mod to_its_end;
 pub mod http;
 
 #[cfg(test)]

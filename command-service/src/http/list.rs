@@ -36,6 +36,7 @@ use crate::{
     caller::Caller,
     command::Entry,
     handle::{Accepted, Expected, Request},
+    refusal::Refusal,
 };
 
 /// What attempts call a list that was refused as a whole.
@@ -237,7 +238,7 @@ async fn run_stream(
     let mut requests = requests.into_iter();
     for (index, request) in requests.by_ref() {
         let id = request.command_id.0;
-        match app.run(request).await {
+        match run_beside(app, request).await {
             Ok(accepted) => answers.push((index, accepted_item(id, accepted))),
             Err(problem) => {
                 answers.push((index, refused_item(id, problem)));
@@ -250,6 +251,15 @@ async fn run_stream(
         answers.extend(not_tried(app, stream, rest).await);
     }
     answers
+}
+
+/// Runs a command in a task of its own: those of a list are worked on at the same time.
+async fn run_beside(app: &App, request: Request) -> Result<Accepted, Problem> {
+    let app = app.clone();
+    tokio::spawn(async move { app.run(request).await }).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a command was given up by a mistake of ours");
+        Err(Refusal::Internal.into())
+    })
 }
 
 /// What stands behind a refused command on the same record: kept as refused like that one.

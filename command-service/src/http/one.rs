@@ -26,6 +26,7 @@ use crate::{
     command::Entry,
     handle::{Accepted, Request},
     refusal::Refusal,
+    to_its_end::ToItsEnd,
 };
 
 /// The command took effect.
@@ -158,13 +159,9 @@ impl App {
     pub(crate) async fn run(&self, request: Request) -> Result<Accepted, Problem> {
         let handler = self.handler.clone();
         // A caller that hangs up must not leave a command half done.
-        let running = tokio::spawn(async move { handler.handle(request).await });
+        let running = ToItsEnd::new(async move { handler.handle(request).await });
         match tokio::time::timeout(DEADLINE, running).await {
-            Ok(Ok(answer)) => Ok(answer?),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a command was given up by a mistake of ours");
-                Err(Refusal::Internal.into())
-            }
+            Ok(answer) => Ok(answer?),
             Err(_elapsed) => Err(Problem::behind()),
         }
     }

@@ -17,7 +17,6 @@ mod strangers;
 
 use std::{
     hash::{BuildHasher, RandomState},
-    panic::resume_unwind,
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -31,7 +30,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use command_service::http::{InWork, Weighed};
+use command_service::{
+    http::{InWork, Weighed},
+    to_its_end::ToItsEnd,
+};
 use http_body_util::BodyExt;
 use query_api::{Place, Turn};
 use quick_cache::sync::Cache;
@@ -186,23 +188,16 @@ async fn in_turn(gates: &Gates, kind: Kind, request: Request, next: Next) -> Res
     response
 }
 
-/// In a task of its own, which keeps the place until the work has ended, and not only for as long as the
-/// caller waits for it.
+/// Works a request to its end, whether or not the caller waits for it. It keeps its place until then.
 async fn to_the_end(request: Request, next: Next, held: Option<Arc<Held>>) -> Response {
-    let work = tokio::spawn(async move {
+    ToItsEnd::new(async move {
         let response = next.run(request).await;
         if let Some(held) = held {
             held.leave();
         }
         response
-    });
-    match work.await {
-        Ok(response) => response,
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(_cancelled) => refused(Shed::Overloaded),
-        },
-    }
+    })
+    .await
 }
 
 /// The first part of a route.

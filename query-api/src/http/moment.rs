@@ -183,7 +183,8 @@ impl App {
         ask: &Ask,
         senses: Senses,
     ) -> Result<(Moment, Params), Problem> {
-        match self.find(ask, senses).await {
+        // What it takes to look is large, and is given back before anything waits for the caller.
+        match Box::pin(self.find(ask, senses)).await {
             Ok(found) => Ok(found),
             Err(stop) => Err(self.stopped(stop, || ask.route()).await),
         }
@@ -256,8 +257,8 @@ impl App {
         scope: Scope,
         route: &str,
     ) -> Result<(), Problem> {
-        let allowed = self.find_caller(&Turn::default(), headers, Access::Scope(scope)).await;
-        match allowed {
+        let turn = Turn::default();
+        match Box::pin(self.find_caller(&turn, headers, Access::Scope(scope))).await {
             Ok(()) => Ok(()),
             Err(stop) => Err(self.stopped(stop, || route.to_owned()).await),
         }
@@ -265,7 +266,7 @@ impl App {
 
     /// The same, for a question that has a place among others.
     pub(crate) async fn allow_again(&self, ask: &Ask) -> Result<(), Problem> {
-        match self.find_caller(&ask.turn, &ask.headers, ask.access).await {
+        match Box::pin(self.find_caller(&ask.turn, &ask.headers, ask.access)).await {
             Ok(()) => Ok(()),
             Err(stop) => Err(self.stopped(stop, || ask.route()).await),
         }
