@@ -61,8 +61,24 @@ struct Which {
 }
 
 struct Counted {
-    /// The row, once it is written.
-    row: Option<RecordedAttempt>,
+    row: CountRow,
+    count: u64,
+}
+
+/// The row that holds a count.
+enum CountRow {
+    /// It is being written for the first time.
+    Beginning,
+    /// That failed, and others were counted meanwhile: it is to be written with this.
+    Missing(Attempt),
+    /// It is there, and says this.
+    Written(RecordedAttempt),
+}
+
+/// The first of its kind, with how many of its kind came at the same time.
+struct First {
+    which: Which,
+    attempt: Attempt,
     count: u64,
 }
 
@@ -166,16 +182,21 @@ impl Attempts {
         token: TokenId,
         attempts: Vec<(&'static str, Attempt)>,
     ) -> Result<(), StoreError> {
-        let mut first = Vec::new();
+        let mut first: Vec<First> = Vec::new();
         {
             let mut counted = self.counted();
             for (code, attempt) in attempts {
                 let which = Which { token, code, minute: attempt.at.micros().div_euclid(MINUTE) };
                 match counted.get_mut(&which) {
-                    Some(counted) => counted.count += 1,
+                    Some(counted) => {
+                        counted.count += 1;
+                        if let Some(own) = first.iter_mut().find(|own| own.which == which) {
+                            own.count += 1;
+                        }
+                    }
                     None => {
-                        counted.insert(which, Counted { row: None, count: 1 });
-                        first.push((which, attempt));
+                        counted.insert(which, Counted { row: CountRow::Beginning, count: 1 });
+                        first.push(First { which, attempt, count: 1 });
                     }
                 }
             }
@@ -190,18 +211,44 @@ impl Attempts {
         written.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string().into())))
     }
 
-    async fn begin_rows(&self, first: Vec<(Which, Attempt)>) -> Result<(), StoreError> {
-        let attempts = first.iter().map(|(_, attempt)| attempt.clone()).collect();
+    async fn begin_rows(&self, first: Vec<First>) -> Result<(), StoreError> {
+        let attempts = first.iter().map(|first| first.attempt.clone()).collect();
         let recorded = self.log.record_attempts(attempts).await;
         let mut counted = self.counted();
-        let number = recorded.inspect_err(|_| {
-            for (which, _) in &first {
-                counted.remove(which);
-            }
-        })?;
-        for (number, (which, attempt)) in (number..).zip(first) {
+        let Ok(number) = recorded else {
+            first.into_iter().for_each(|first| give_up(&mut counted, first));
+            self.has_counted.notify_one();
+            return recorded.map(drop);
+        };
+        for (number, First { which, attempt, .. }) in (number..).zip(first) {
             if let Some(counted) = counted.get_mut(&which) {
-                counted.row = Some(RecordedAttempt { number, attempt });
+                counted.row = CountRow::Written(RecordedAttempt { number, attempt });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows that could not be written when they began.
+    async fn write_missing(&self) -> Result<(), StoreError> {
+        let missing: Vec<(Which, Attempt)> = {
+            let counted = self.counted();
+            let rows = counted.iter().filter_map(|(which, it)| match &it.row {
+                CountRow::Missing(attempt) => {
+                    Some((*which, Attempt { count: it.count, ..attempt.clone() }))
+                }
+                CountRow::Beginning | CountRow::Written(_) => None,
+            });
+            rows.collect()
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let attempts = missing.iter().map(|(_, attempt)| attempt.clone()).collect();
+        let number = self.log.record_attempts(attempts).await?;
+        let mut counted = self.counted();
+        for (number, (which, attempt)) in (number..).zip(missing) {
+            if let Some(counted) = counted.get_mut(&which) {
+                counted.row = CountRow::Written(RecordedAttempt { number, attempt });
             }
         }
         Ok(())
@@ -212,9 +259,10 @@ impl Attempts {
     /// # Errors
     /// When they cannot be written; they are written the next time.
     pub async fn write_counts(&self) -> Result<(), StoreError> {
+        self.write_missing().await?;
         let grown: Vec<RecordedAttempt> = {
             let counted = self.counted();
-            let rows = counted.values().filter_map(|it| Some((it.row.as_ref()?, it.count)));
+            let rows = counted.values().filter_map(|it| Some((it.row.written()?, it.count)));
             rows.filter(|(row, count)| row.attempt.count < *count)
                 .map(|(row, count)| RecordedAttempt {
                     number: row.number,
@@ -228,14 +276,14 @@ impl Attempts {
         let minute = (self.clock)().micros().div_euclid(MINUTE);
         let mut counted = self.counted();
         for written in grown {
-            let rows = counted.values_mut().filter_map(|counted| counted.row.as_mut());
+            let rows = counted.values_mut().filter_map(|counted| counted.row.written_mut());
             for row in rows.filter(|row| row.number == written.number) {
                 row.attempt.count = written.attempt.count;
             }
         }
         // Nothing is added to a row of a minute that is over.
         counted.retain(|which, it| {
-            let is_written = it.row.as_ref().is_some_and(|row| row.attempt.count == it.count);
+            let is_written = it.row.written().is_some_and(|row| row.attempt.count == it.count);
             which.minute == minute || !is_written
         });
         Ok(())
@@ -262,6 +310,35 @@ impl Attempts {
 
     fn counted(&self) -> MutexGuard<'_, HashMap<Which, Counted>> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CountRow {
+    const fn written(&self) -> Option<&RecordedAttempt> {
+        match self {
+            Self::Written(row) => Some(row),
+            Self::Beginning | Self::Missing(_) => None,
+        }
+    }
+
+    const fn written_mut(&mut self) -> Option<&mut RecordedAttempt> {
+        match self {
+            Self::Written(row) => Some(row),
+            Self::Beginning | Self::Missing(_) => None,
+        }
+    }
+}
+
+/// Takes those out of a count who hear that they could not be kept. Whoever was counted with them
+/// heard that it was kept, and is.
+fn give_up(counted: &mut HashMap<Which, Counted>, first: First) {
+    let First { which, attempt, count } = first;
+    let Some(others) = counted.get_mut(&which) else { return };
+    others.count = others.count.saturating_sub(count);
+    if others.count == 0 {
+        counted.remove(&which);
+    } else {
+        others.row = CountRow::Missing(attempt);
     }
 }
 

@@ -116,6 +116,33 @@ async fn what_could_not_be_written_is_said_and_begins_a_row_when_it_can() {
 }
 
 #[tokio::test]
+async fn whoever_was_told_that_a_refusal_is_kept_is_counted_though_the_first_could_not_be_written()
+{
+    let world = World::new().await;
+    let store = Watched::new(world.store.clone(), None);
+    let attempts =
+        Attempts::within(store.clone(), world.handler.clock.clone(), Limit::every(3_600, 1));
+    attempts.keep(vec![refused(TOKEN, "access.denied")]).await.unwrap();
+    store.away.store(true, Ordering::SeqCst);
+    // The row of the count is not written before all of them have been counted.
+    let (first, second, third) = tokio::join!(
+        attempts.keep(vec![refused(TOKEN, "access.denied"); 4]),
+        attempts.keep(vec![refused(TOKEN, "access.denied")]),
+        attempts.keep(vec![refused(TOKEN, "access.denied")]),
+    );
+    assert!(first.is_err());
+    assert!(second.is_ok() && third.is_ok());
+    assert!(attempts.write_counts().await.is_err());
+    store.away.store(false, Ordering::SeqCst);
+    attempts.keep(vec![refused(TOKEN, "access.denied")]).await.unwrap();
+    attempts.write_counts().await.unwrap();
+    assert_eq!(counts(&world).await, [1, 3], "the four were told that they are not kept");
+    attempts.keep(vec![refused(TOKEN, "access.denied")]).await.unwrap();
+    attempts.write_counts().await.unwrap();
+    assert_eq!(counts(&world).await, [1, 4]);
+}
+
+#[tokio::test]
 async fn a_name_that_was_made_up_is_cut_and_printable() {
     let world = World::new().await;
     let made_up = format!("Drop\u{202e}\n\u{0}{}", "é".repeat(200));
