@@ -39,6 +39,16 @@ fn attempts(world: &World) -> Arc<Attempts> {
     Attempts::within(world.store.clone(), clock, Limit::every(3_600, 3))
 }
 
+/// One was kept, every other goes into a count, and the store has gone away.
+async fn away_behind_one(world: &World) -> (Arc<Watched>, Arc<Attempts>) {
+    let store = Watched::new(world.store.clone(), None);
+    let clock = world.handler.clock.clone();
+    let attempts = Attempts::within(store.clone(), clock, Limit::every(3_600, 1));
+    attempts.keep(vec![refused(TOKEN, "access.denied")]).await.unwrap();
+    store.away.store(true, Ordering::SeqCst);
+    (store, attempts)
+}
+
 async fn rows(world: &World) -> Vec<RecordedAttempt> {
     world.store.attempts(0, 100).await.unwrap()
 }
@@ -98,11 +108,7 @@ async fn the_items_of_a_list_are_kept_whole_and_the_next_list_in_a_count() {
 #[tokio::test]
 async fn what_could_not_be_written_is_said_and_begins_a_row_when_it_can() {
     let world = World::new().await;
-    let store = Watched::new(world.store.clone(), None);
-    let attempts =
-        Attempts::within(store.clone(), world.handler.clock.clone(), Limit::every(3_600, 1));
-    attempts.keep(vec![refused(TOKEN, "access.denied")]).await.unwrap();
-    store.away.store(true, Ordering::SeqCst);
+    let (store, attempts) = away_behind_one(&world).await;
     assert!(attempts.keep(vec![refused(TOKEN, "access.denied")]).await.is_err());
     store.away.store(false, Ordering::SeqCst);
     for _ in 0..2 {
@@ -119,11 +125,7 @@ async fn what_could_not_be_written_is_said_and_begins_a_row_when_it_can() {
 async fn whoever_was_told_that_a_refusal_is_kept_is_counted_though_the_first_could_not_be_written()
 {
     let world = World::new().await;
-    let store = Watched::new(world.store.clone(), None);
-    let attempts =
-        Attempts::within(store.clone(), world.handler.clock.clone(), Limit::every(3_600, 1));
-    attempts.keep(vec![refused(TOKEN, "access.denied")]).await.unwrap();
-    store.away.store(true, Ordering::SeqCst);
+    let (store, attempts) = away_behind_one(&world).await;
     // The row of the count is not written before all of them have been counted.
     let (first, second, third) = tokio::join!(
         attempts.keep(vec![refused(TOKEN, "access.denied"); 4]),

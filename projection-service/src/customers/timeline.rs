@@ -147,7 +147,14 @@ fn subjects(fact: &Fact<'_>, rows: &dyn Rows) -> Result<Subjects, ProjectError> 
                     add(&mut found, changed.from);
                     add(&mut found, changed.to);
                 }
-                _ => {}
+                ContactEvent::DetailsChanged(_)
+                | ContactEvent::AddressSet(_)
+                | ContactEvent::AddressRemoved(_)
+                | ContactEvent::CommercialTermsSet(_)
+                | ContactEvent::ContactPreferencesSet(_)
+                | ContactEvent::OwnerAssigned(_)
+                | ContactEvent::Deactivated(_)
+                | ContactEvent::Reactivated(_) => {}
             }
         }
         // The quote's own events tell it.
@@ -193,7 +200,17 @@ fn contacts_named(event: &AccountEvent) -> Vec<ContactId> {
         AccountEvent::PrimaryContactSet(set) => vec![set.contact],
         AccountEvent::PrimaryContactReplaced(replaced) => vec![replaced.old, replaced.new],
         AccountEvent::PrimaryContactCleared(cleared) => vec![cleared.contact],
-        _ => Vec::new(),
+        AccountEvent::Created(_)
+        | AccountEvent::DetailsChanged(_)
+        | AccountEvent::AddressSet(_)
+        | AccountEvent::AddressRemoved(_)
+        | AccountEvent::CommercialTermsSet(_)
+        | AccountEvent::ContactPreferencesSet(_)
+        | AccountEvent::ParentSet(_)
+        | AccountEvent::ParentCleared(_)
+        | AccountEvent::OwnerAssigned(_)
+        | AccountEvent::Deactivated(_)
+        | AccountEvent::Reactivated(_) => Vec::new(),
     }
 }
 
@@ -211,7 +228,16 @@ fn parties_of_opportunity(event: &OpportunityEvent, found: &mut Subjects) {
                 add(found, Some(contact));
             }
         }
-        _ => {}
+        OpportunityEvent::StageChanged(_)
+        | OpportunityEvent::ProbabilityChanged(_)
+        | OpportunityEvent::EstimateChanged(_)
+        | OpportunityEvent::CloseDateMoved(_)
+        | OpportunityEvent::Won(_)
+        | OpportunityEvent::Lost(_)
+        | OpportunityEvent::Reopened(_)
+        | OpportunityEvent::OwnerAssigned(_)
+        | OpportunityEvent::QuoteOffered(_)
+        | OpportunityEvent::QuoteWithdrawn(_) => {}
     }
 }
 
@@ -308,9 +334,10 @@ fn around_sides(
     let Some(row) = rows.get(table, &[id.into()])? else { return Ok(()) };
     for link in links {
         // A note on a note ends here: only records that people work with carry a timeline.
-        match follow(table, &row, *link)? {
-            Some(record) if record.category != Category::Note => around(record, rows, found)?,
-            _ => {}
+        if let Some(record) = follow(table, &row, *link)?
+            && record.category != Category::Note
+        {
+            around(record, rows, found)?;
         }
     }
     Ok(())

@@ -76,7 +76,16 @@ pub fn chain_of(fact: &Fact<'_>, rows: &dyn Rows) -> Result<Option<Uuid>, Projec
             Ok(Some(placed.opportunity.map_or(placed.source.quote.0, |opportunity| opportunity.0)))
         }
         CrmEvent::Order(OrderEvent::OwnerAssigned(_)) => chain_in(&ORDERS, own, "quote_id", rows),
-        _ => Ok(None),
+        CrmEvent::Account(_)
+        | CrmEvent::Contact(_)
+        | CrmEvent::ConnectionRole(_)
+        | CrmEvent::Connection(_)
+        | CrmEvent::Note(_)
+        | CrmEvent::User(_)
+        | CrmEvent::Token(_)
+        | CrmEvent::Organization(_)
+        | CrmEvent::Numbering(_)
+        | CrmEvent::Administration(_) => Ok(None),
     }
 }
 
@@ -126,7 +135,16 @@ impl Projector for Chains {
                 let (before, after) = step::<OrderRecord>(fact, rows)?;
                 (before.iter().map(of_order).collect(), after.iter().map(of_order).collect())
             }
-            _ => (Vec::new(), Vec::new()),
+            Category::Account
+            | Category::Contact
+            | Category::ConnectionRole
+            | Category::Connection
+            | Category::Note
+            | Category::User
+            | Category::Token
+            | Category::Organization
+            | Category::Numbering
+            | Category::Administration => (Vec::new(), Vec::new()),
         };
         let mut changes = Changes::new();
         for document in &after {

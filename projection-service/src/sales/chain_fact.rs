@@ -133,7 +133,16 @@ impl Moved {
             CrmEvent::Quote(event) => Self::of_quote(event),
             CrmEvent::Order(OrderEvent::Placed(placed)) => Some(Self::Ordered(placed.into())),
             CrmEvent::Order(OrderEvent::OwnerAssigned(assigned)) => Some(Self::Owner(assigned.to)),
-            _ => None,
+            CrmEvent::Account(_)
+            | CrmEvent::Contact(_)
+            | CrmEvent::ConnectionRole(_)
+            | CrmEvent::Connection(_)
+            | CrmEvent::Note(_)
+            | CrmEvent::User(_)
+            | CrmEvent::Token(_)
+            | CrmEvent::Organization(_)
+            | CrmEvent::Numbering(_)
+            | CrmEvent::Administration(_) => None,
         }
     }
 

@@ -108,11 +108,22 @@ impl Chain {
                     quoted.offer.owner = owner;
                 }
             }
-            _ => {
+            Category::Opportunity => {
                 if let Some((deal, _)) = &mut self.deal {
                     deal.owner = owner;
                 }
             }
+            // No chain has them.
+            Category::Account
+            | Category::Contact
+            | Category::ConnectionRole
+            | Category::Connection
+            | Category::Note
+            | Category::User
+            | Category::Token
+            | Category::Organization
+            | Category::Numbering
+            | Category::Administration => {}
         }
     }
 
@@ -222,7 +233,18 @@ fn apply_to_ending(ending: &mut Turn<Ending>, position: u64, moved: &Moved) {
         Moved::Won { actual, on } => Some(Ending::Won { actual: *actual, on: *on }),
         Moved::Lost { on } => Some(Ending::Lost { on: *on }),
         Moved::Reopened => None,
-        _ => return,
+        Moved::Opened(_)
+        | Moved::Parties { .. }
+        | Moved::Stage(_)
+        | Moved::Probability(_)
+        | Moved::Estimate(_)
+        | Moved::Close(_)
+        | Moved::Offered(_)
+        | Moved::Active(_)
+        | Moved::Withdrawn
+        | Moved::Ordered(_)
+        | Moved::Owner(_)
+        | Moved::Touched => return,
     };
     ending.set(position, value);
 }
