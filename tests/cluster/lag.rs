@@ -24,7 +24,8 @@ async fn write(http: Http) {
 /// What a role says of the lag, which is the distance to the end that it says the log has.
 async fn lag(role: &Role) -> u64 {
     let state = role.ready().await;
-    let told = state["read_side"]["lag_events"].as_u64().unwrap();
+    let told = state["read_side"]["lag_events"].as_u64();
+    let told = told.unwrap_or_else(|| panic!("{}: {state}", role.name()));
     let head = position(&state["log"]["head"]);
     assert_eq!(told, head - position(&state["read_side"]["position"]), "{state}");
     told
@@ -35,6 +36,11 @@ async fn every_role_tells_how_far_the_rows_are_from_the_end_of_the_log() {
     let cluster = Cluster::start(Shape { commands: 1, projections: 1, queries: 1 });
     let http = cluster.http(0, 0);
     http.settled().await;
+    // Its rows may be read before it says itself that it makes them.
+    tests::until("the projection service says how far it is", async || {
+        cluster.projections[0].ready().await["read_side"]["position"].is_string()
+    })
+    .await;
     let writing = tokio::spawn(write(http.clone()));
     let (mut made, mut answered) = (0, 0);
     while !writing.is_finished() {

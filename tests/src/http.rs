@@ -157,7 +157,7 @@ impl Http {
     ) -> Answer {
         let what = format!("{method} {path}");
         let sent = self.try_send(method.clone(), path, headers, body).await;
-        let answer = sent.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let answer = sent.unwrap_or_else(|error| panic!("{what}: {error:#}"));
         if answer.header("content-type") == Some("application/problem+json") {
             demand_promised(&method, path, answer.status.as_u16(), &answer.bytes);
         }
