@@ -316,10 +316,14 @@ pub(crate) fn failed(error: Error) -> ReadStoreError {
     let text: Arc<str> = error.to_string().into();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ReadStoreError::Full,
-        // Our own statements fit our own tables: where they do not, the schema is another.
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
-            ReadStoreError::Damaged(text)
-        }
+        // Our own statements fit our own tables: where they do not, the schema is another. Nobody but
+        // its header makes a private file read only.
+        Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::Unknown
+            | ErrorCode::ReadOnly,
+        ) => ReadStoreError::Damaged(text),
         // A row is missing that is always there, or holds something else than it can.
         _ if is_misfit(&error) => ReadStoreError::Damaged(text),
         _ => ReadStoreError::Unavailable(text),

@@ -2,7 +2,8 @@
 //! `verify` or `replay`; never silent.
 //!
 //! A seeded sample by default; `ANNALS_FLIPS=5000` takes so many, `ANNALS_FLIPS=all` a bit of every byte,
-//! `ANNALS_FLIPS=20000..40000` those of that part of all bytes.
+//! `ANNALS_FLIPS=20000..40000` those of that part of all bytes, `ANNALS_FLIPS=used` a bit of every byte that
+//! is not zero or stands at the begin of a page.
 
 use std::{
     fmt::Debug,
@@ -20,6 +21,10 @@ use uuid::Uuid;
 mod keys;
 mod log;
 mod reads;
+
+/// A page of SQLite as the product sets it up, and what describes it at its begin, in bytes.
+const PAGE: usize = 4_096;
+const PAGE_HEADER: usize = 12;
 
 /// What came of a flip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +74,15 @@ fn flips(files: &[&[u8]], sample: usize) -> Vec<Flip> {
         let every = files.iter().enumerate().flat_map(every);
         let every = every.map(|(file, offset)| Flip { file, offset, bit: bit() });
         return every.skip(from).take(to.saturating_sub(from)).collect();
+    }
+    if asked == "used" {
+        let is_used = |at: usize, byte: u8| byte != 0 || at % PAGE < PAGE_HEADER;
+        let of = |(file, bytes): (usize, &&[u8])| {
+            let used = bytes.iter().enumerate().filter(|(at, byte)| is_used(*at, **byte));
+            used.map(|(at, _)| (file, at)).collect::<Vec<_>>()
+        };
+        let used = files.iter().enumerate().flat_map(of);
+        return used.map(|(file, offset)| Flip { file, offset, bit: bit() }).collect();
     }
     let count = asked.parse().unwrap_or(sample);
     let mut dice = Dice::new(12);

@@ -89,9 +89,14 @@ impl PostgresReadStore {
         let database = Database::tuned(server, &schema, CONNECTIONS, &SETTINGS).within(BATCH);
         let mut ddl = vec![format!("create schema if not exists {schema}")];
         ddl.extend(ddl::tables(Dialect::Postgres, tables));
+        let is_made = format!("select to_regclass('{schema}.checkpoint') is not null");
         let made = database.transaction("begin", |connection| {
             Box::pin(async move {
-                execute_all(connection, ddl).await?;
+                // A checkpoint that was lost does not begin again beside the rows that are there.
+                let is_made = sqlx::query_scalar(AssertSqlSafe(is_made));
+                if !is_made.fetch_one(&mut *connection).await? {
+                    execute_all(connection, ddl).await?;
+                }
                 let sql = "update checkpoint set writer = writer + 1 returning writer";
                 sqlx::query_scalar(sql).fetch_one(connection).await
             })

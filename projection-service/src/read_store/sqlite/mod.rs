@@ -15,12 +15,12 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::{sync::oneshot, task::spawn_blocking};
 
 use super::{
-    Checkpoint, Commit, ReadStore, ReadStoreError, Snapshot, Wanted,
-    ddl::{self, Dialect},
+    Checkpoint, Commit, ReadStore, ReadStoreError, Snapshot, Wanted, ddl,
     writer::{self, failed},
 };
 use crate::table::{Keeping, Row, Table, Value};
 
+mod schema;
 mod wal;
 
 use wal::{Bound, Wal};
@@ -44,10 +44,10 @@ pub struct SqliteReadStore {
 }
 
 impl SqliteReadStore {
-    /// Opens the file and makes what is missing in it, except the indexes that only questions need.
+    /// Opens the file; a new one gets its tables, not the indexes that only questions need.
     ///
     /// # Errors
-    /// When the file cannot be opened or is no database.
+    /// When the file cannot be opened, is no database, or holds other tables than these.
     pub fn open(path: &Path, tables: &[&'static Table]) -> Result<Self, ReadStoreError> {
         Self::open_bounded(path, tables, Bound::USUAL)
     }
@@ -62,12 +62,7 @@ impl SqliteReadStore {
             .map_err(|error| ReadStoreError::Unavailable(error.to_string().into()))?;
         let mut connection = Connection::open(path).map_err(failed)?;
         configure(&connection).map_err(failed)?;
-        let transaction = connection.transaction().map_err(failed)?;
-        for statement in ddl::tables(Dialect::Sqlite, tables) {
-            transaction.execute_batch(&statement).map_err(failed)?;
-        }
-        transaction.commit().map_err(failed)?;
-
+        schema::make_or_check(&mut connection, tables)?;
         let wal = Wal::start(path, bound)?;
         let (jobs, queue) = channel();
         thread::Builder::new()
