@@ -165,6 +165,8 @@ pub(crate) async fn feed(State(app): State<App>, ask: Ask) -> Answered {
             return Err(Problem::bad("after.unknown", detail));
         }
         if wanted.after == until && wait == Some(true) {
+            let _follower =
+                app.followers.try_acquire().map_err(|_| Problem::too_many_followers())?;
             // Nothing in time is an empty answer.
             let wait = tokio::time::timeout(PATIENCE, app.feed.wait(wanted.after));
             let waited = ask.turn.while_waiting(wait).await;

@@ -18,6 +18,7 @@ on_both! { World:
     rows_that_come_no_further_are_not_waited_for,
     whoever_waits_holds_no_connection,
     two_thousand_followers_at_the_end_of_the_log_are_in_nobodys_way,
+    where_as_many_wait_for_events_as_may_the_next_is_told_so,
     a_token_that_is_revoked_while_it_waits_opens_nothing,
 }
 
@@ -206,6 +207,28 @@ async fn two_thousand_followers_at_the_end_of_the_log_are_in_nobodys_way(world: 
         let answer = answer.await.unwrap();
         assert_eq!((answer.status.as_u16(), answer.text.lines().count()), (200, 1));
     }
+}
+
+async fn where_as_many_wait_for_events_as_may_the_next_is_told_so(world: World) {
+    world.get("/accounts").await;
+    let head = world.record_head().await;
+    let path = format!("/events?after={head}&wait=true");
+    let all = u32::try_from(world.followers.available_permits()).unwrap();
+    let others = world.followers.clone().try_acquire_many_owned(all - 1).unwrap();
+    let (asker, last) = (world.asker(), path.clone());
+    let last = tokio::spawn(async move { asker.ask(&token("ana"), &last).await });
+    while world.front.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let answer = world.ask(&token("ana"), &path).await;
+    assert_eq!(answer.code(), (503, "overloaded".to_owned()), "{}", answer.text);
+    assert!(answer.headers.contains_key("retry-after"));
+    // What is there already is nobody's to wait for.
+    assert_eq!(world.ask(&token("ana"), "/events?after=0&wait=true").await.status, 200);
+    world.add_account("Contoso").await;
+    assert_eq!(last.await.unwrap().status, 200);
+    drop(others);
+    assert_eq!(world.followers.available_permits(), usize::try_from(all).unwrap());
 }
 
 async fn a_token_that_is_revoked_while_it_waits_opens_nothing(world: World) {

@@ -30,6 +30,7 @@ use events::{
     values::{Day, Line, Zone},
 };
 use projection_service::{follow::Log, read_side::ReadSide, read_view::ReadView};
+use tokio::sync::Semaphore;
 
 use crate::{
     App,
@@ -93,6 +94,8 @@ pub(crate) struct World {
     /// The log as whoever answers sees it.
     pub(crate) front: Arc<Gate>,
     pub(crate) checkpoints: Checkpoints,
+    /// How many more may wait for events.
+    pub(crate) followers: Arc<Semaphore>,
     asker: Asker,
     pub(crate) keys: Arc<MemoryKeys>,
     pub(crate) keyring: Keyring,
@@ -121,7 +124,7 @@ impl World {
         let mut app = App::new(view.clone(), front.clone(), store.clone(), unsealer, clock);
         // Small blocks, so that small logs have some.
         app.checkpoints = Checkpoints::of_blocks(8);
-        let checkpoints = app.checkpoints.clone();
+        let (checkpoints, followers) = (app.checkpoints.clone(), app.followers.clone());
         let asker = Asker(router(app));
         let commands = AtomicU64::new(0);
         let world = Self {
@@ -131,6 +134,7 @@ impl World {
             gate,
             front,
             checkpoints,
+            followers,
             asker,
             keys,
             keyring,

@@ -18,7 +18,8 @@ use crate::body::is_object;
 ///
 /// # Errors
 /// 415 for a body that does not say that it is JSON, 413 for one that is longer or says so, 408 for one
-/// that comes too slowly, 400 for one that breaks off.
+/// that comes too slowly, 503 where slow ones take all the room there is for them, 400 for one that breaks
+/// off.
 pub(crate) async fn whole(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
     require_json(headers)?;
     // A length that was declared is judged before a byte is waited for.
@@ -78,7 +79,8 @@ fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large", detail)
 }
 
-/// Why a body did not come whole. The server says by the kind of the error that it waited long enough.
+/// Why a body did not come whole. The server says by the kind of the error that it waited long enough, or
+/// has no more room for bodies that come slowly.
 fn broken(error: &(dyn Error + 'static)) -> Problem {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -86,6 +88,9 @@ fn broken(error: &(dyn Error + 'static)) -> Problem {
         if kind == Some(io::ErrorKind::TimedOut) {
             let detail = "the body came too slowly";
             return Problem::new(StatusCode::REQUEST_TIMEOUT, "body.too_slow", detail);
+        }
+        if kind == Some(io::ErrorKind::QuotaExceeded) {
+            return Problem::overloaded();
         }
         cause = error.source();
     }

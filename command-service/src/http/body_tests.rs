@@ -38,6 +38,7 @@ async fn what_is_wrong_with_a_body_has_a_status_of_its_own() {
         (pieces(vec![Ok("a"), Ok("bc")]), 413, "body.too_large"),
         (pieces(vec![Ok("a"), Ok("b"), Ok("c")]), 413, "body.too_large"),
         (pieces(vec![Ok("a"), Err(io::ErrorKind::TimedOut)]), 408, "body.too_slow"),
+        (pieces(vec![Ok("a"), Err(io::ErrorKind::QuotaExceeded)]), 503, "overloaded"),
         (pieces(vec![Err(io::ErrorKind::UnexpectedEof)]), 400, "body.incomplete"),
     ] {
         let problem = whole(&json(), body, 2).await.expect_err("it does not fit");

@@ -60,6 +60,13 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "refusals.too_many", detail)
     }
 
+    /// As whoever lets requests in says it.
+    pub(crate) fn overloaded() -> Self {
+        let detail =
+            "bodies that come slowly take all the room there is for them; nothing was done";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
+    }
+
     pub(crate) fn behind() -> Self {
         let detail = "the command was not answered in time; its id tells whether it took effect";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "command.timeout", detail)

@@ -1,6 +1,7 @@
 //! The body of a request in work: one that comes slowly does not keep its place meanwhile.
 
 use std::{
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -14,7 +15,7 @@ use axum::{
 use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::gate::Held;
+use super::{gate::Held, late::Taken};
 
 /// For how long a body that is not there yet may keep its place.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -29,14 +30,31 @@ pub(super) struct HeldBody {
     /// Begins when the body is first waited for.
     limit: Option<Pin<Box<Sleep>>>,
     is_late: bool,
+    /// How much has come, in bytes; once it is late, that takes room which all late bodies share.
+    come: usize,
+    taken: Taken,
     /// The body is whole, and waits for a place again.
     entering: Option<Entering>,
 }
 
 impl HeldBody {
     /// Of a request with that place, which counts for `weight`.
-    pub(super) const fn new(body: Body, held: Arc<Held>, weight: usize) -> Self {
-        Self { body, held, weight, limit: None, is_late: false, entering: None }
+    pub(super) const fn new(body: Body, held: Arc<Held>, weight: usize, taken: Taken) -> Self {
+        Self { body, held, weight, limit: None, is_late: false, come: 0, taken, entering: None }
+    }
+
+    /// Counts what has come; an error where late bodies hold all that they may.
+    fn count(&mut self, bytes: usize) -> Result<(), BoxError> {
+        self.come += bytes;
+        self.take(bytes)
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), BoxError> {
+        if self.is_late && !self.taken.take(bytes) {
+            let why = "slow bodies take all the room there is for them";
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, why).into());
+        }
+        Ok(())
     }
 
     /// Comes back to the place it gave away.
@@ -49,6 +67,8 @@ impl HeldBody {
             self.entering.get_or_insert_with(|| Box::pin(async move { held.enter(weight).await }));
         ready!(entering.as_mut().poll(cx));
         self.entering = None;
+        // From here on its place stands for it.
+        self.taken.give_back();
         Poll::Ready(())
     }
 }
@@ -67,7 +87,11 @@ impl HttpBody for HeldBody {
             return Poll::Ready(None);
         }
         match Pin::new(&mut this.body).poll_frame(cx) {
-            Poll::Ready(Some(frame)) => Poll::Ready(Some(frame.map_err(Into::into))),
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                Poll::Ready(Some(this.count(bytes).map(|()| frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
             Poll::Ready(None) => {
                 ready!(this.poll_enter(cx));
                 Poll::Ready(None)
@@ -78,6 +102,9 @@ impl HttpBody for HeldBody {
                 if !this.is_late && limit.as_mut().poll(cx).is_ready() {
                     this.is_late = true;
                     this.held.leave();
+                    if let Err(full) = this.take(this.come) {
+                        return Poll::Ready(Some(Err(full)));
+                    }
                 }
                 Poll::Pending
             }

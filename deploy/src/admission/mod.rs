@@ -13,6 +13,7 @@ mod controller;
 mod line;
 mod gate;
 mod body;
+mod late;
 mod strangers;
 
 use std::{
@@ -42,6 +43,7 @@ use self::{
     body::HeldBody,
     controller::Aim,
     gate::{Gate, Held, Shed},
+    late::{LATE_BYTES, LateRoom, Taken},
     line::{UNPROVEN, Whose},
     strangers::Strangers,
 };
@@ -84,6 +86,7 @@ struct Gates {
     proven: Cache<Whose, ()>,
     hasher: RandomState,
     strangers: Strangers,
+    late: Arc<LateRoom>,
 }
 
 /// The kinds of work.
@@ -107,6 +110,7 @@ impl Admission {
             proven: Cache::new(PROVEN),
             hasher: RandomState::new(),
             strangers: Strangers::new(),
+            late: LateRoom::new(LATE_BYTES),
         }))
     }
 }
@@ -146,6 +150,21 @@ impl Gates {
             self.proven.insert(whose, ());
         }
     }
+
+    /// A request whose handler can count it anew or give its place back while it waits.
+    fn prepared(&self, request: Request, kind: Kind, held: &Arc<Held>, weight: usize) -> Request {
+        let (mut parts, body) = request.into_parts();
+        match kind {
+            Kind::Command => parts.extensions.insert(InWork::with(held.clone())).map(drop),
+            Kind::Question => parts.extensions.insert(Turn::at(held.clone())).map(drop),
+        };
+        let body = if body.is_end_stream() {
+            body
+        } else {
+            Body::new(HeldBody::new(body, held.clone(), weight, Taken::of(self.late.clone())))
+        };
+        Request::from_parts(parts, body)
+    }
 }
 
 /// Lets a request in when it is its turn, or refuses it at once; and turns those away who fail to say
@@ -175,7 +194,7 @@ async fn in_turn(gates: &Gates, kind: Kind, request: Request, next: Next) -> Res
         }
     };
     let held = Held::new(place);
-    let request = prepared(request, kind, &held, weight);
+    let request = gates.prepared(request, kind, &held, weight);
     let response = if goes_to_its_end(&request) {
         to_the_end(request, next, Some(held.clone())).await
     } else {
@@ -242,21 +261,6 @@ fn weight(body: &Body) -> usize {
 /// For how many a body counts at most: that of the largest list.
 #[expect(clippy::cast_possible_truncation, reason = "a few thousand")]
 const MOST_OF_A_BODY: usize = command_service::http::MAX_LIST_BODY / BODY_SHARE as usize;
-
-/// A request whose handler can count it anew or give its place back while it waits.
-fn prepared(request: Request, kind: Kind, held: &Arc<Held>, weight: usize) -> Request {
-    let (mut parts, body) = request.into_parts();
-    match kind {
-        Kind::Command => parts.extensions.insert(InWork::with(held.clone())).map(drop),
-        Kind::Question => parts.extensions.insert(Turn::at(held.clone())).map(drop),
-    };
-    let body = if body.is_end_stream() {
-        body
-    } else {
-        Body::new(HeldBody::new(body, held.clone(), weight))
-    };
-    Request::from_parts(parts, body)
-}
 
 impl Weighed for Held {
     fn weigh(&self, commands: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

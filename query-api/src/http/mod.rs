@@ -22,6 +22,7 @@ use events::{
 };
 
 use projection_service::read_view::ReadView;
+use tokio::sync::Semaphore;
 
 use crate::sales::checkpoints::{BLOCK, Checkpoints};
 
@@ -35,7 +36,12 @@ pub struct App {
     pub(crate) clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) refusals: Option<Arc<dyn refusals::Refusals>>,
+    /// Each waiting follower takes one.
+    pub(crate) followers: Arc<Semaphore>,
 }
+
+/// How many may wait for events at a time. Each keeps a connection, and others need some, too.
+const MAX_FOLLOWERS: usize = 3_072;
 
 impl App {
     /// Answers from the live generation of the read models, and from the log where a question is
@@ -49,6 +55,7 @@ impl App {
         clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     ) -> Self {
         let checkpoints = Checkpoints::of_blocks(BLOCK);
-        Self { view, feed, streams, unsealer, clock, checkpoints, refusals: None }
+        let followers = Arc::new(Semaphore::new(MAX_FOLLOWERS));
+        Self { view, feed, streams, unsealer, clock, checkpoints, refusals: None, followers }
     }
 }

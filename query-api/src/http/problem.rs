@@ -75,6 +75,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "query.behind", detail)
     }
 
+    pub(crate) fn too_many_followers() -> Self {
+        let detail = "as many callers wait for events as may; ask again without `wait`, or later";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
+    }
+
     /// The cause is for our log, not for the caller.
     pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "a question could not be answered");
