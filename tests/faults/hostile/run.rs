@@ -10,6 +10,8 @@ use super::{Effort, Target, probes::Probe, report::Report, roles::Role};
 
 /// How many thousand accounts there are before anybody is hostile.
 const WARM: usize = 8;
+/// The same where memory is judged: what is kept at hand has reached its bounds by then.
+const WARM_LONG: usize = 64;
 /// How often memory is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -38,7 +40,7 @@ async fn run(what: &str, target: &Target, effort: Effort) {
     let prober = target.http.with_token(Some(&token));
     target.http.settled().await;
     // Whatever a process needs for its work at all, it has taken by then.
-    warm(&prober).await;
+    warm(&prober, if effort.is_long { WARM_LONG } else { WARM }).await;
     let mut faults = Vec::new();
     for role in Role::ALL {
         let report = act(role, target, &prober, effort).await;
@@ -52,8 +54,8 @@ async fn run(what: &str, target: &Target, effort: Effort) {
 
 /// What is kept at hand of new records grows with them up to a bound, whoever makes them: that is not
 /// what a hostile caller costs.
-async fn warm(prober: &Http) {
-    for batch in 0..WARM {
+async fn warm(prober: &Http, thousands: usize) {
+    for batch in 0..thousands {
         let one = |number: usize| json!({ "type": "CreateAccount", "data": { "name": format!("Warm {batch} {number}") } });
         let list: Vec<_> = (0..1_000).map(one).collect();
         prober.post("/commands", &[], &json!(list)).await.ok();
