@@ -1,15 +1,19 @@
 //! The house rules a compiler cannot check.
 
+mod files;
+mod pure;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
     process::Command,
 };
 
+use files::{LEFT_BEHIND, files, is_tests_file, name_of, read, root, rust_files, shown, text_of};
 use serde_json::Value;
 
-/// Who may depend on whom. Everything else is a design change: edit this table on purpose.
+/// Who may depend on whom, by folder; the crate of `events/log` would be named `events-log`. Everything else
+/// is a design change: edit this table on purpose.
 const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
     ("events", &[]),
     ("command-service", &["events"]),
@@ -33,28 +37,23 @@ const TOP_LEVEL: [&str; 10] = [
     "tests",
 ];
 
-/// What a build or a run leaves behind; `.gitignore` names them.
-const LEFT_BEHIND: [&str; 4] = ["target", "annals-data", "annals-cluster", "annals-secrets"];
-
 const MAX_FILE_LINES: usize = 400;
 const MAX_README_LINES: usize = 250;
 
-/// Where decisions and projections live: pure code, without waiting and without a clock.
-const PURE_CRATES: [&str; 2] = ["command-service", "projection-service"];
-const PURE_AREAS: [&str; 5] = ["customers", "sales", "support", "marketing", "access"];
-
 #[test]
 fn dependencies_point_one_way() {
-    for (name, allowed) in MAY_DEPEND_ON {
-        let manifest = manifest(&format!("{name}/Cargo.toml"));
-        for other in dependencies_of(&manifest) {
-            let ours = MAY_DEPEND_ON.iter().any(|(known, _)| *known == other);
-            assert!(
-                !ours || allowed.contains(&other.as_str()),
-                "{name} must not depend on {other}"
-            );
+    let ours: BTreeMap<_, _> =
+        MAY_DEPEND_ON.iter().map(|(folder, _)| (package(folder), *folder)).collect();
+    let mut unused = BTreeSet::new();
+    for (folder, allowed) in MAY_DEPEND_ON {
+        unused.extend(allowed.iter().map(|other| (folder, *other)));
+        for other in dependencies_of(&manifest(&format!("{folder}/Cargo.toml"))) {
+            let Some(other) = ours.get(&other) else { continue };
+            assert!(allowed.contains(other), "{folder} must not depend on {other}");
+            unused.remove(&(folder, *other));
         }
     }
+    assert!(unused.is_empty(), "nobody needs these permissions: {unused:?}");
 }
 
 #[test]
@@ -70,7 +69,9 @@ fn every_crate_is_in_the_table_and_inherits_the_lints_and_versions() {
             Some(true),
             "{name} does not inherit the lints"
         );
-        assert_eq!(manifest["package"]["name"].as_str(), Some(name), "package name = folder name");
+        let expected = package(name);
+        let found = manifest["package"]["name"].as_str();
+        assert_eq!(found, Some(expected.as_str()), "a package is named as its folder is");
         for table in dependency_tables(&manifest) {
             for (other, spec) in table {
                 let inherits = spec.get("workspace").and_then(toml::Value::as_bool);
@@ -264,24 +265,9 @@ fn only_the_configuration_reads_the_environment() {
     }
 }
 
-#[test]
-fn decisions_and_projections_wait_for_nothing_and_read_no_clock() {
-    let mut impure = Vec::new();
-    for name in PURE_CRATES {
-        for area in PURE_AREAS {
-            let files = rust_files(&root().join(name).join("src").join(area));
-            for path in files.iter().filter(|path| !is_tests_file(path)) {
-                for (number, line) in text_of(path).lines().enumerate() {
-                    let code = line.split("//").next().unwrap_or_default();
-                    let clock = has_word(code, "now") && code.contains("now(");
-                    if clock || has_word(code, "async") || has_word(code, "await") {
-                        impure.push(format!("{}:{}: {line}", shown(path), number + 1));
-                    }
-                }
-            }
-        }
-    }
-    assert!(impure.is_empty(), "{impure:#?}");
+/// The name of the crate in a folder.
+fn package(folder: &str) -> String {
+    folder.replace('/', "-")
 }
 
 /// The wire names in a file of `category_events!` blocks (`= "x.y" v 2`), each with its version.
@@ -297,10 +283,6 @@ fn wire_names(text: &str) -> Vec<(String, u32)> {
         .collect()
 }
 
-fn has_word(line: &str, word: &str) -> bool {
-    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == word)
-}
-
 fn dependency_tables(manifest: &toml::Table) -> Vec<&toml::Table> {
     ["dependencies", "dev-dependencies", "build-dependencies"]
         .into_iter()
@@ -314,58 +296,6 @@ fn dependencies_of(manifest: &toml::Table) -> Vec<String> {
 
 fn manifest(path: &str) -> toml::Table {
     read(path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    files(folder).into_iter().filter(|path| name_of(path).ends_with(".rs")).collect()
-}
-
-/// Every file under `folder`, without what a build leaves behind; none where there is no folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        for entry in entries {
-            let path = entry.expect("a readable entry").path();
-            let name = name_of(&path);
-            if path.is_file() {
-                // In a worktree `.git` is a file that names another folder.
-                if name != ".git" {
-                    found.push(path);
-                }
-            } else if name != ".git" && !LEFT_BEHIND.contains(&name.as_str()) {
-                folders.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// A path as people write it, from the top of the project.
-fn shown(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
-}
-
-fn is_tests_file(path: &Path) -> bool {
-    name_of(path).ends_with("_tests.rs")
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().expect("a name").to_string_lossy().into_owned()
-}
-
-fn text_of(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", shown(path)))
-}
-
-fn read(path: &str) -> String {
-    text_of(&root().join(path))
-}
-
-fn root() -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().expect("the project")
 }
 
 #[test]
