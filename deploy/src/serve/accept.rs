@@ -15,12 +15,12 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime,
-    sync::{oneshot, watch},
+    sync::{Semaphore, oneshot, watch},
     time::timeout,
 };
 
 use super::{
-    connection::{Connection, Inside},
+    connection::{Connection, ENTERING, Inside},
     guard::LINGER,
     guards::Guards,
     source::Proxies,
@@ -50,7 +50,7 @@ pub async fn serve(
     let work = runtime::Handle::current();
     let door = Door {
         guards: Guards::of_process(),
-        inside: Inside { router, work },
+        inside: Inside { router, work, entering: Arc::new(Semaphore::new(ENTERING)) },
         graceful: GracefulShutdown::new(),
         proxies: Arc::new(proxies),
         stop,
@@ -123,8 +123,13 @@ impl Door {
         let listened = self.local.filter(|local| !local.ip().is_unspecified());
         let Some(local) = listened.or_else(|| tcp.local_addr().ok()) else { return };
         let ticket = Arc::new(ticket);
-        let connection =
-            Connection { peer, local, proxies: self.proxies.clone(), ticket: ticket.clone() };
+        let connection = Connection {
+            peer,
+            local,
+            proxies: self.proxies.clone(),
+            ticket: ticket.clone(),
+            answered: Arc::default(),
+        };
         let (inside, watcher, stop) =
             (self.inside.clone(), self.graceful.watcher(), self.stop.clone());
         let coming = connection.come(tcp, inside, watcher, stop);

@@ -1,6 +1,11 @@
 //! One connection: its requests go through the routes, its answers say when it is the last.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -9,7 +14,13 @@ use axum::{
 };
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::Watcher};
-use tokio::{io::AsyncWriteExt, net::TcpStream, runtime::Handle, sync::watch};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    runtime::Handle,
+    sync::{Notify, Semaphore, watch},
+    time::timeout,
+};
 use tower::Service;
 
 use crate::draw::http_date;
@@ -29,6 +40,11 @@ use super::{
 const BUFFER: usize = 64 * 1024;
 /// Whoever asks these is answered even where there is no room for anything else.
 const PROBES: [&str; 2] = ["/livez", "/readyz"];
+/// How many connections are set up at a time: until its first answer a stranger's costs as much as
+/// anybody's, and thousands may come at once.
+pub(super) const ENTERING: usize = 256;
+/// How long one is waited for. It may be answered much later: whoever follows the log waits with it.
+const ENTERED: Duration = Duration::from_millis(50);
 
 /// What is known of a connection.
 pub(super) struct Connection {
@@ -37,6 +53,8 @@ pub(super) struct Connection {
     pub(super) local: SocketAddr,
     pub(super) proxies: Arc<Proxies>,
     pub(super) ticket: Arc<Ticket>,
+    /// Told of each answer.
+    pub(super) answered: Arc<Notify>,
 }
 
 /// Where a connection goes that wants something done.
@@ -45,6 +63,8 @@ pub(super) struct Inside {
     pub(super) router: Router,
     /// Where requests are answered.
     pub(super) work: Handle,
+    /// Who may go in.
+    pub(super) entering: Arc<Semaphore>,
 }
 
 impl Connection {
@@ -69,15 +89,16 @@ impl Connection {
             First::Gone => {}
             First::Probe => Box::pin(self.serve(stream, inside.router, watcher, true)).await,
             First::Refused(refusal) => Box::pin(self.refuse(stream, refusal)).await,
-            First::Request => self.go_in(stream, inside, watcher),
+            First::Request => self.go_in(stream, inside, watcher).await,
         }
     }
 
-    /// Goes on where the work is done.
-    fn go_in(self, stream: Stream, inside: Inside, watcher: Watcher) {
-        let ticket = self.ticket.clone();
+    /// Goes on where the work is done, once there is room to come in.
+    async fn go_in(self, stream: Stream, inside: Inside, watcher: Watcher) {
+        let (ticket, answered) = (self.ticket.clone(), self.answered.clone());
+        let Inside { router, work, entering } = inside;
+        let Ok(_entering) = entering.acquire_owned().await else { return };
         let Ok(moving) = stream.leave() else { return };
-        let Inside { router, work } = inside;
         let served = async move {
             match moving.arrive() {
                 Ok(stream) => self.serve(stream, router, watcher, false).await,
@@ -85,6 +106,8 @@ impl Connection {
             }
         };
         ticket.guard.goes_on(|| work.spawn(served).abort_handle());
+        drop(ticket);
+        timeout(ENTERED, answered.notified()).await.ok();
     }
 
     /// Answers what came first and is no request, without what it takes to answer requests.
@@ -136,6 +159,7 @@ impl Connection {
             extensions.insert(refusal);
         }
         let mut response = router.call(request).await?;
+        self.answered.notify_one();
         // Whatever is still to come of a body is not looked at.
         if is_last || guard.is_unread() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
