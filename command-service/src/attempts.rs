@@ -17,8 +17,8 @@ use std::{
 use events::{
     Actor,
     ids::{CommandId, StreamName, TokenId},
-    store::{Attempt, EventLog, RecordedAttempt, StoreError},
 };
+use events_log::store::{Attempt, EventLog, RecordedAttempt, StoreError};
 use quick_cache::sync::Cache;
 use tokio::sync::{Notify, watch};
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, atomic::Ordering};
 use events::{
     Actor, ActorKind,
     ids::{CommandId, TokenId},
-    store::{EventStore, RecordedAttempt},
 };
+use events_log::store::{EventStore, RecordedAttempt};
 use uuid::Uuid;
 
 use super::{Attempts, Refused};

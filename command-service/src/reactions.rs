@@ -5,6 +5,8 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use events::{
     Actor, ActorKind, Channel, CrmEvent, Payload, Position, Recorded, Version,
     ids::{EventId, StreamName, derived},
+};
+use events_log::{
     postgres::{Lease, while_held},
     store::{EventFeed, Receipt, StoreError},
 };

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Instant};
 
-use events::{
+use events_log::{
     postgres::Database,
     store::{EventStore, StreamReader},
     testing::TestDatabase,

@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use events::{
-    Position, Recorded,
+use events::{Position, Recorded};
+use events_log::{
     bus::{BusError, Last, Message, Publisher},
     postgres::{Lease, while_held},
     store::{EventFeed, StoreError},
@@ -145,7 +145,7 @@ impl Relay {
         let Some(last) = last? else {
             self.publisher.distrust(None);
             #[cfg(feature = "planted")]
-            if events::planted::Mistake::SequenceAsPosition.is_planted()
+            if events_log::planted::Mistake::SequenceAsPosition.is_planted()
                 && self.carried.load(Ordering::Relaxed) == 0
             {
                 // Sequences are positions, as long as nothing happens.

@@ -2,8 +2,8 @@
 
 use std::{path::Path, sync::Mutex};
 
-use events::{
-    Instant,
+use events::Instant;
+use events_log::{
     bus::{
         Bus, BusError,
         nats::{BusStatus, NatsBus, NatsOptions},

@@ -17,12 +17,12 @@ use events::{
     Actor, ActorKind, Cause, Channel, Instant, NewEvent, Version,
     evidence::sha256,
     ids::{Category, CommandId, LogId, StreamName},
-    store::{
-        Append, EventStore as _, Fingerprint, StreamReader as _,
-        audit::Audit as _,
-        ladder::unheard,
-        sqlite::{OpenOptions, SqliteStore},
-    },
+};
+use events_log::store::{
+    Append, EventStore as _, Fingerprint, StreamReader as _,
+    audit::Audit as _,
+    ladder::unheard,
+    sqlite::{OpenOptions, SqliteStore},
 };
 use rusqlite::Connection;
 use uuid::Uuid;

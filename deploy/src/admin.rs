@@ -16,6 +16,8 @@ use command_service::{
 use events::{
     access::{BackupTaken, Outcome, Replayed},
     ids::LogId,
+};
+use events_log::{
     keys::Unsealer,
     store::audit::{Audit, HearAudit},
 };

@@ -10,10 +10,10 @@ use std::{
 };
 
 use anyhow::Context;
-use events::{
+use events::values::Line;
+use events_log::{
     keys::SqliteKeys,
     store::{Head, sqlite::SqliteStore},
-    values::Line,
 };
 
 use crate::{

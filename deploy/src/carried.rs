@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use events::store::ladder::{Carried, Hear};
+use events_log::store::ladder::{Carried, Hear};
 
 /// How often it is told.
 const RHYTHM: Duration = Duration::from_secs(2);

@@ -28,7 +28,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     };
     #[cfg(feature = "planted")]
     match cli.planted {
-        Some(mistake) => events::planted::plant(mistake),
+        Some(mistake) => events_log::planted::plant(mistake),
         None => return report(&Exit::new(crate::exit::Code::Usage, UNFIT)),
     }
     telemetry::start(&cli.log);
@@ -129,7 +129,7 @@ const fn version() -> &'static str {
 
 #[cfg(feature = "planted")]
 fn version() -> String {
-    let mistake = events::planted::planted().map_or("none", events::planted::Mistake::name);
+    let mistake = events_log::planted::planted().map_or("none", events_log::planted::Mistake::name);
     format!("{} WITH THE MISTAKE {mistake}", env!("CARGO_PKG_VERSION"))
 }
 

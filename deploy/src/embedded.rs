@@ -9,9 +9,9 @@ use command_service::{
     http::App,
     relay::relay,
 };
-use events::{
+use events::ids::LogId;
+use events_log::{
     bus::{Bus, InProcessBus},
-    ids::LogId,
     keys::{KeyFiles, Keyring, SqliteKeys, Unsealer},
     store::{
         EventFeed, EventLog, StreamReader,

@@ -10,8 +10,10 @@ use command_service::{
 };
 use events::{
     Position,
-    evidence::Mark,
     ids::{CommandId, LogId, OrganizationId},
+};
+use events_log::mark::Mark;
+use events_log::{
     keys::Unsealer,
     store::sqlite::{LogPeek, OpenError, SqliteStore},
 };

@@ -13,7 +13,8 @@ use axum::{
     routing::get,
 };
 use command_service::{clock::Doubt, handle::Handler};
-use events::{Position, bus::nats::BusStatus, ids::LogId, keys::Unsealer, store::EventFeed};
+use events::{Position, ids::LogId};
+use events_log::{bus::nats::BusStatus, keys::Unsealer, store::EventFeed};
 use projection_service::{
     follow::{Progress, Status},
     read_side::ReadSide,

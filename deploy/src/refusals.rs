@@ -3,7 +3,8 @@
 use std::{pin::Pin, sync::Arc};
 
 use command_service::attempts::{Attempts, Refused};
-use events::{Actor, ActorKind, ids::CommandId, store::StoreError};
+use events::{Actor, ActorKind, ids::CommandId};
+use events_log::store::StoreError;
 use query_api::{Kept, Refusals, RefusedQuestion};
 
 use crate::draw::draw_id;

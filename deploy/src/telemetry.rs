@@ -18,8 +18,8 @@ pub fn start(log: &Log) {
     let others = if level == "debug" { "info" } else { level };
     // What goes wrong with NATS is told by our own adapter, once.
     let filter = format!(
-        "{others},async_nats=off,annals={level},deploy={level},events={level},command_service={level},\
-         projection_service={level},query_api={level}"
+        "{others},async_nats=off,annals={level},deploy={level},events={level},events_log={level},\
+         command_service={level},projection_service={level},query_api={level}"
     );
     // A file or a pipe shows the codes of colours as they are; `NO_COLOR` asks terminals for none.
     let builder = fmt()

@@ -10,11 +10,11 @@ use events::{
     Instant, Payload, Position, Recorded,
     evidence::{leaf, sha256},
     ids::LogId,
-    store::{
-        Answer, EventFeed, StoreError,
-        audit::{self, Audit, Audited, HearAudit, KEPT},
-        sqlite::SqliteStore,
-    },
+};
+use events_log::store::{
+    Answer, EventFeed, StoreError,
+    audit::{self, Audit, Audited, HearAudit, KEPT},
+    sqlite::SqliteStore,
 };
 use serde::{Deserialize, Serialize};
 

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use events::{
-    Payload, Position,
+use events::{Payload, Position};
+use events_log::{
     keys::{KeyState, Unsealer, sealed_keys},
     store::{EventFeed, StoreError},
 };

@@ -24,7 +24,7 @@ impl<T> fmt::Debug for Clear<T> {
 ///
 /// It is made clear by `decide`, sealed before it reaches any store, and stays sealed in every
 /// state: deciding never depends on it. Who shows it to people unseals it first
-/// ([`crate::keys::Unsealer::unseal`]): it is clear then, or erased.
+/// (`Unsealer::unseal` of the log): it is clear then, or erased.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Personal<T> {
     /// Not sealed yet, or unsealed. Refuses to be serialised.

@@ -2,7 +2,8 @@
 
 use std::{fmt, future::ready, sync::Arc, vec};
 
-use events::{Position, evidence::sha256, store::Answer};
+use events::{Position, evidence::sha256};
+use events_log::store::Answer;
 
 use crate::{
     read_store::{ReadStoreError, Snapshot},

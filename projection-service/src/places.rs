@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{
+use events_log::{
     postgres::{Database, READ_SCHEMA, Server},
     testing::TestDatabase,
 };

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use events::{
-    ids::LogId,
+use events::ids::LogId;
+use events_log::{
     postgres::{Lease, PostgresError, Server, while_held},
     store::StoreError,
 };

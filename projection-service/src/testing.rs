@@ -12,10 +12,12 @@ use events::{
     access::{OrganizationEvent, OrganizationFounded, UserDisabled, UserEvent},
     evidence::sha256,
     ids::{CommandId, LogId, OrganizationId, UserId, derived},
-    keys::{MemoryKeys, Unsealer},
     money::Currency,
-    store::{Append, EventStore, Fingerprint, StreamReader, memory::MemoryStore},
     values::{Line, Zone},
+};
+use events_log::{
+    keys::{MemoryKeys, Unsealer},
+    store::{Append, EventStore, Fingerprint, StreamReader, memory::MemoryStore},
 };
 
 use crate::{

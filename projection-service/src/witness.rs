@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
-use events::{
-    Leaf, Position,
-    ids::LogId,
+use events::{Leaf, Position, ids::LogId};
+use events_log::{
     postgres::{Database, PostgresError, READ_SCHEMA, Server},
     store::sqlite::Untouched,
 };

@@ -1,6 +1,7 @@
 //! The moment a question is about: `as_of` and `sense`.
 
-use events::{Instant, Position, store::EventFeed, values::Day};
+use events::{Instant, Position, values::Day};
+use events_log::store::EventFeed;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use events::postgres::Session;
+use events_log::postgres::Session;
 use projection_service::{read_side::Pool, table::Value};
 use sqlx::{
     Arguments as _, AssertSqlSafe, Decode, Postgres, Row as _, Sqlite, Transaction, Type,

@@ -6,8 +6,8 @@ use axum::{body::Body, http::Request};
 use events::{
     customers::{AccountEvent, ParentAccountSet},
     ids::CustomerRef,
-    postgres::Database,
 };
+use events_log::postgres::Database;
 use projection_service::{read_side::Pool, table::Value};
 use tower::ServiceExt;
 

@@ -11,8 +11,8 @@ use axum::{
 use events::{
     Position, Recorded,
     ids::{Category, LogId, StreamName},
-    store::EventFeed,
 };
+use events_log::store::EventFeed;
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -5,10 +5,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use events::{
-    Instant, Position, Recorded,
-    store::{Answer, EventFeed, Head, StoreError, memory::MemoryStore},
-};
+use events::{Instant, Position, Recorded};
+use events_log::store::{Answer, EventFeed, Head, StoreError, memory::MemoryStore};
 use tokio::sync::watch;
 
 /// The log as one of those who read it sees it.

@@ -10,8 +10,8 @@ use events::{
     customers::{AccountDetailsChanged, AccountEvent, ParentAccountSet},
     ids::CustomerRef,
     sales::{OpportunityEvent, OpportunityWon},
-    store::StreamReader,
 };
+use events_log::store::StreamReader;
 use projection_service::table::Value as Stored;
 use serde_json::{Value, json};
 

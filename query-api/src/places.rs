@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use events::testing::TestDatabase;
+use events_log::testing::TestDatabase;
 use projection_service::{
     follow::Log,
     models,

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use events::{ids::Category, postgres::Database, testing::TestDatabase, values::Day};
+use events::{ids::Category, values::Day};
+use events_log::{postgres::Database, testing::TestDatabase};
 use projection_service::{
     access::UserRecord,
     customers::{AccountRecord, ConnectionRoleRecord, ContactRecord},

@@ -22,12 +22,14 @@ use events::{
         AccountId, CommandId, ContactId, CustomerRef, KeyId, LogId, OpportunityId, OrganizationId,
         Principal, StreamName, TokenId, UserId, derived,
     },
-    keys::{KeyEraser, Keyring, MemoryKeys},
     money::{Currency, Money},
     personal::Personal,
     sales::{OpportunityCreated, OpportunityEvent},
-    store::{Append, EventStore, Fingerprint, StreamReader, memory::MemoryStore},
     values::{Day, Line, Zone},
+};
+use events_log::{
+    keys::{KeyEraser, Keyring, MemoryKeys},
+    store::{Append, EventStore, Fingerprint, StreamReader, memory::MemoryStore},
 };
 use projection_service::{follow::Log, read_side::ReadSide, read_view::ReadView};
 use tokio::sync::Semaphore;

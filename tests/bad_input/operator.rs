@@ -107,7 +107,7 @@ fn folders() -> Vec<Row> {
         row(151, "an end in the middle")
             .test("tests/operating/shutdown.rs::an_end_that_is_asked_for_answers_what_was_begun")
             .test("tests/operating/import_again.rs::an_import_that_is_killed_completes_when_it_is_run_again")
-            .test("events/src/store/sqlite/carry_tests.rs::a_carrying_that_is_killed_at_any_step_goes_on"),
+            .test("events/log/src/store/sqlite/carry_tests.rs::a_carrying_that_is_killed_at_any_step_goes_on"),
     ]
 }
 

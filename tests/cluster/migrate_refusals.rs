@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use events::testing::TestDatabase;
+use events_log::testing::TestDatabase;
 use tests::{Process, annals, free_port, product};
 
 use crate::{

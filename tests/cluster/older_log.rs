@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use events::testing::{NatsServer, TestDatabase};
+use events_log::testing::{NatsServer, TestDatabase};
 use serde_json::{Value, json};
 use tests::{Http, Role, binary, until, without_settings};
 

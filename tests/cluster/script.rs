@@ -44,7 +44,7 @@ fn variable(folder: &Path, name: &str) -> String {
 
 #[test]
 fn nats_takes_nobody_without_a_login_and_no_password_is_open_to_others() {
-    if events::testing::NatsServer::start(
+    if events_log::testing::NatsServer::start(
         "run_cluster",
         &tempfile::tempdir().unwrap().path().join("n"),
     )

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use events::testing::{NatsServer, TestDatabase};
+use events_log::testing::{NatsServer, TestDatabase};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use tests::{binary, free_port, without_settings};
 

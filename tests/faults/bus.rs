@@ -6,10 +6,9 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use command_service::relay::relay;
-use events::{
-    Instant, NewEvent, Position, Recorded,
+use events::{Instant, NewEvent, Position, Recorded, ids::LogId};
+use events_log::{
     bus::nemesis::{Dice, NemesisBus},
-    ids::LogId,
     keys::{KeyFiles, SqliteKeyReader, Unsealer},
     store::{
         Append, EventFeed, EventStore, Fingerprint, StreamReader,

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use serde_json::json;
 use tests::{Http, Process, annals, number_from, until};
 use tokio::sync::watch;

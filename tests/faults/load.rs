@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::http::Method;
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use serde_json::{Value, json};
 use tests::{Accepted, Answer, Http};
 use tokio::{

@@ -10,6 +10,8 @@ use events::{
     Actor, Cause, EventType, Instant, NewEvent, Position, Version,
     evidence::sha256,
     ids::{CommandId, EventId, KeyId, StreamName, TokenId},
+};
+use events_log::{
     keys::KeyEraser as _,
     store::{Append, Attempt, EventLog, Fingerprint},
 };

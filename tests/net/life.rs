@@ -16,9 +16,9 @@ use events::{
     ids::{CommandId, ContactId, KeyId, OrganizationId, StreamName, UserId, derived},
     money::Currency,
     personal::Clear,
-    store::{Append, Fingerprint},
     values::{Line, Zone},
 };
+use events_log::store::{Append, Fingerprint};
 use hyper::{Request, header};
 use serde_json::{Value, json};
 use uuid::Uuid;

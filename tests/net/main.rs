@@ -14,7 +14,7 @@ mod site;
 
 use std::collections::BTreeSet;
 
-use events::{keys::KeyEraser as _, testing::TestDatabase};
+use events_log::{keys::KeyEraser as _, testing::TestDatabase};
 use fixture::Line;
 use questions::Question;
 use site::Site;

@@ -17,6 +17,8 @@ use events::{
     access::PresentedToken,
     evidence::sha256,
     ids::{KeyId, LogId, TokenId, derived},
+};
+use events_log::{
     keys::{KeyEraser, KeyError, KeyReader, KeyState, KeyStore, Keyring, MemoryKeys},
     store::{
         Answer, Clock, EventFeed, EventLog, StreamReader,

@@ -15,13 +15,8 @@ use std::{
 
 use command_service::clock::Clocks;
 use deploy::{cluster, config, config::Service, draw::system_clock, embedded, running::Running};
-use events::{
-    Instant,
-    money::Currency,
-    testing::{NatsServer, TestDatabase},
-    values::Line,
-    values::Zone,
-};
+use events::{Instant, money::Currency, values::Line, values::Zone};
+use events_log::testing::{NatsServer, TestDatabase};
 use jiff::Timestamp;
 use tempfile::TempDir;
 

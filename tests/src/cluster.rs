@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use events::testing::NatsServer;
+use events_log::testing::NatsServer;
 use serde_json::Value;
 use tempfile::TempDir;
 

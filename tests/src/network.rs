@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use events::testing::skipped;
+use events_log::testing::skipped;
 
 /// How a way is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

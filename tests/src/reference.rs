@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf};
 
-use events::testing::skipped;
+use events_log::testing::skipped;
 
 use crate::annals::Deployment;
 

@@ -22,11 +22,8 @@ use std::{
     time::Duration,
 };
 
-use events::{
-    Position, Recorded, Version,
-    ids::StreamName,
-    store::{Answer, Receipt, StoreError},
-};
+use events::{Position, Recorded, Version, ids::StreamName};
+use events_log::store::{Answer, Receipt, StoreError};
 
 use super::{CommandError, Handler, load::Own, prepare::Basis};
 use crate::aggregate::{Loaded, Record};

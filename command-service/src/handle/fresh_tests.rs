@@ -9,8 +9,8 @@ use events::{
     access::PresentedToken,
     ids::{AccountId, CommandId, ContactId, CustomerRef, OpportunityId, QuoteId, TokenId, UserId},
     sales::QuoteEvent,
-    store::{Append, EventStore, Fingerprint, StreamReader},
 };
+use events_log::store::{Append, EventStore, Fingerprint, StreamReader};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use events::{
     CrmEvent, Instant, Payload, Position,
     ids::{AccountId, CommandId, ContactId, QuoteId, UserId, derived},
-    store::{EventFeed, StreamReader},
     values::Prose,
 };
+use events_log::store::{EventFeed, StreamReader};
 use serde_json::json;
 use tokio::sync::watch;
 

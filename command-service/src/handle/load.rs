@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use events::{CrmEvent, NewEvent, Payload, Version, ids::StreamName, store::StoreError};
+use events::{CrmEvent, NewEvent, Payload, Version, ids::StreamName};
+use events_log::store::StoreError;
 
 use super::{CommandError, Handler};
 use crate::aggregate::{Loaded, Record};

@@ -15,6 +15,8 @@ use aws_lc_rs::hmac;
 use events::{
     CrmEvent, Recorded, Version,
     ids::{Category, StreamName},
+};
+use events_log::{
     keys::Keyring,
     store::{Append, AppendError, Appended, EventLog, Fingerprint, Receipt, StoreError},
 };

@@ -7,12 +7,11 @@ use events::{
     Cause, Channel, CrmEvent, Instant, NewEvent, Payload, Version,
     evidence::sha256,
     ids::{CommandId, KeyId, OrganizationId, StreamName, derived},
-    keys::KeyError,
     personal::Personal,
     sales::NumberSequence,
-    store::Fingerprint,
     values::{Day, Prose},
 };
+use events_log::{keys::KeyError, store::Fingerprint};
 
 use super::{CommandError, Handler, Request, load::Own, system};
 use crate::{

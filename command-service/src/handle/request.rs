@@ -5,10 +5,9 @@ use std::{fmt, sync::Arc};
 use events::{
     Actor, ActorKind, Channel, Instant, Position, Version,
     ids::{CommandId, RecordRef, TokenId, derived},
-    keys::KeyError,
-    store::StoreError,
     values::Prose,
 };
+use events_log::{keys::KeyError, store::StoreError};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 

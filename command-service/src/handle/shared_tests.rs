@@ -9,8 +9,8 @@ use std::{
 use events::{
     Payload,
     ids::{AccountId, CommandId, ContactId, CustomerRef, KeyId, UserId},
-    store::{EventFeed, StreamReader},
 };
+use events_log::store::{EventFeed, StreamReader};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

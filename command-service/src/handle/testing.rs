@@ -12,6 +12,8 @@ use events::{
         AccountId, CommandId, CustomerRef, LogId, OpportunityId, OrganizationId, QuoteId,
         StreamName, TokenId,
     },
+};
+use events_log::{
     keys::{Keyring, MemoryKeys},
     store::{
         Answer, Append, AppendError, Appended, Attempt, EventFeed, EventLog, EventStore, Head,

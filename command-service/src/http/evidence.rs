@@ -6,7 +6,8 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
 };
-use events::{Actor, Instant, access::Scope, store::EventLog};
+use events::{Actor, Instant, access::Scope};
+use events_log::store::EventLog;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

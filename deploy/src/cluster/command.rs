@@ -7,9 +7,9 @@ use command_service::{
     http::App,
     relay::relay_while_held,
 };
-use events::{
+use events::ids::LogId;
+use events_log::{
     bus::Publisher,
-    ids::LogId,
     keys::PostgresKeyImport,
     postgres::Lease,
     store::{EventFeed, StreamReader},

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use command_service::{clock::ClockGuard, handle::Handler};
-use events::{
-    Position,
+use events::Position;
+use events_log::{
     keys::{Keyring, PostgresKeys, Unsealer},
     postgres::{Database, Lease, Server},
     store::{EventLog, StreamReader, postgres::PostgresStore},

@@ -7,7 +7,7 @@ use command_service::{
     handle::Handler,
     http::App,
 };
-use events::{
+use events_log::{
     bus::Bus,
     keys::{Keyring, PostgresKeys},
     store::{EventFeed, EventLog, StreamReader},

@@ -14,8 +14,8 @@ use command_service::{
     handle::Clock,
     http::{AttemptsQuery, page_of_attempts},
 };
-use events::{
-    access::Scope,
+use events::access::Scope;
+use events_log::{
     keys::{PostgresKeyReader, Unsealer},
     store::{EventFeed, EventLog, StreamReader, postgres::PostgresStore},
 };

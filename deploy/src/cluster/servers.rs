@@ -2,9 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use events::{
+use events::ids::LogId;
+use events_log::{
     bus::nats::{NatsBus, NatsError, NatsOptions},
-    ids::LogId,
     keys::KeyError,
     postgres::{PostgresError, Server, Wire},
     store::{

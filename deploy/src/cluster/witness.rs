@@ -3,9 +3,9 @@
 
 use command_service::reactions::CHECKPOINT;
 use events::{
-    CrmEvent, Leaf, Payload, Position, Version,
-    access::OrganizationEvent,
-    ids::OrganizationId,
+    CrmEvent, Leaf, Payload, Position, Version, access::OrganizationEvent, ids::OrganizationId,
+};
+use events_log::{
     keys::PostgresKeys,
     postgres::Server,
     store::{

@@ -41,7 +41,7 @@ pub struct Cli {
     /// The mistake that this build, which is of no other use, makes.
     #[cfg(feature = "planted")]
     #[arg(long, global = true, value_parser = mistake)]
-    pub planted: Option<events::planted::Mistake>,
+    pub planted: Option<events_log::planted::Mistake>,
 }
 
 /// The names of all variables of the environment.
@@ -223,8 +223,8 @@ pub struct Target {
 }
 
 #[cfg(feature = "planted")]
-fn mistake(name: &str) -> Result<events::planted::Mistake, &'static str> {
-    events::planted::Mistake::named(name).ok_or("is no mistake that could be made")
+fn mistake(name: &str) -> Result<events_log::planted::Mistake, &'static str> {
+    events_log::planted::Mistake::named(name).ok_or("is no mistake that could be made")
 }
 
 fn line(text: &str) -> Result<Line<160>, events::values::InvalidValue> {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use events::{Leaf, Position, evidence::Mark, ids::LogId};
+use events::{Leaf, Position, ids::LogId};
+use events_log::mark::Mark;
 
 use crate::exit::{Code, Exit};
 

@@ -10,9 +10,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use events::{
-    Position,
-    ids::LogId,
+use events::{Position, ids::LogId};
+use events_log::{
     keys::{KeyBatch, KeyError, KeyReader, PostgresKeys},
     store::{EventFeed, Head},
 };

@@ -1,7 +1,7 @@
 //! Whether the key store holds what the log names, as far as a start can tell without reading all.
 
-use events::{
-    Payload, Position,
+use events::{Payload, Position};
+use events_log::{
     keys::Unsealer,
     store::{EventFeed, StoreError},
 };

@@ -9,10 +9,9 @@ mod keys;
 
 use std::{fs, io, path::Path};
 
-use events::{
-    Position,
-    evidence::Mark,
-    ids::LogId,
+use events::{Position, ids::LogId};
+use events_log::mark::Mark;
+use events_log::{
     keys::KeyBatch,
     store::{EventFeed, Head, StoreError},
 };

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use events::{
-    Instant, Position, Recorded,
+use events::{Instant, Position, Recorded};
+use events_log::{
     keys::{BareKey, PostgresKeyReader, SqliteKeyReader},
     store::{
         Answer, EventFeed, EventStore as _, Head, StoreError, StreamReader as _,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use events::{
-    Recorded,
+use events::Recorded;
+use events_log::{
     keys::{BareKey, PostgresKeyImport},
     postgres::Server,
     store::{

@@ -12,7 +12,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use events::{
+use events_log::{
     keys::PostgresKeyImport,
     store::{Clock, postgres::Importer},
 };

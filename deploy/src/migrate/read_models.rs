@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{
-    Position,
+use events::Position;
+use events_log::{
     keys::{KeyReader, Unsealer},
     postgres::Server,
     store::{EventFeed, postgres::PostgresStore},

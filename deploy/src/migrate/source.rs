@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use events::{
-    ids::LogId,
+use events::ids::LogId;
+use events_log::{
     keys::{KeyFiles, SqliteKeyReader},
     store::{Clock, Head, StreamReader as _, sqlite::SqliteStore},
 };

@@ -2,8 +2,8 @@
 
 use std::{fs, io::ErrorKind, path::Path};
 
-use events::{
-    Position,
+use events::Position;
+use events_log::{
     keys::{KeyError, PostgresKeyImport},
     postgres::Server,
     store::{

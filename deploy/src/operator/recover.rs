@@ -12,6 +12,8 @@ use command_service::{
 use events::{
     access::{PresentedToken, Scope},
     ids::{CommandId, LogId, TokenId, UserId},
+};
+use events_log::{
     keys::{Keyring, PostgresKeys},
     store::{EventLog, StreamReader},
 };

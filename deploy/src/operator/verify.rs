@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::store::{StreamReader as _, sqlite::SqliteStore};
+use events_log::store::{StreamReader as _, sqlite::SqliteStore};
 use serde_json::json;
 
 use super::{print, watch_work};

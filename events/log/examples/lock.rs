@@ -5,18 +5,18 @@
 
 use std::{fs, path::Path};
 
-use events::golden::{Failure, Golden, schemas_lock};
+use events_log::golden::{Failure, Golden, schemas_lock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for entry in fs::read_dir(crate_folder.join("golden"))? {
+    let language = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for entry in fs::read_dir(language.join("golden"))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
             complete(&path).await.map_err(|error| format!("{}: {error}", path.display()))?;
         }
     }
-    lock(&crate_folder.join("schemas.lock"))
+    lock(&language.join("schemas.lock"))
 }
 
 async fn complete(path: &Path) -> Result<(), Failure> {

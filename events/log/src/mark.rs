@@ -7,10 +7,10 @@ use std::{collections::HashMap, str::FromStr};
 
 use aws_lc_rs::hmac;
 
-use crate::{
+use crate::keys::KeyBatch;
+use events::{
     envelope::{Instant, Leaf, Position},
     ids::LogId,
-    keys::KeyBatch,
 };
 
 /// What a mark begins with: its kind and its form. It is part of what the code at the end proves.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use events::{Payload, Position, store::EventFeed};
+use events::{Payload, Position};
+use events_log::store::EventFeed;
 use proptest::{collection::vec, prelude::*};
 use tokio::runtime::Runtime;
 

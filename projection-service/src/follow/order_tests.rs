@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use events::store::Answer;
+use events_log::store::Answer;
 use tokio::sync::watch;
 
 use super::{Follow, Goal, Progress};

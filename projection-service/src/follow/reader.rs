@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{
-    DecodeError, Payload, Position, Recorded,
+use events::{DecodeError, Payload, Position, Recorded, ids::LogId};
+use events_log::{
     bus::{Bus, Follower},
-    ids::LogId,
     keys::{KeyError, Unsealer, unreadable_keys},
     store::{EventFeed, StoreError},
 };

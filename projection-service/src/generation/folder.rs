@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use events::private::make_private;
+use events_log::private::make_private;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{Entry, State};

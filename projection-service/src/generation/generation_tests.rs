@@ -1,9 +1,7 @@
 //! The register of generations, in a folder and in a database.
 
-use events::{
-    ids::{LogId, derived},
-    postgres::{Database, PostgresError, READ_SCHEMA, Server},
-};
+use events::ids::{LogId, derived};
+use events_log::postgres::{Database, PostgresError, READ_SCHEMA, Server};
 use sqlx::Executor;
 
 use super::{Register, State};

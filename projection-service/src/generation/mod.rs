@@ -2,10 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use events::{
-    ids::LogId,
-    postgres::{Database, Server},
-};
+use events::ids::LogId;
+use events_log::postgres::{Database, Server};
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},

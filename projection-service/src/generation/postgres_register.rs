@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use events::{
-    ids::LogId,
-    postgres::{Database, LEASES, PostgresError, READ_SCHEMA, Server, is_unavailable},
-};
+use events::ids::LogId;
+use events_log::postgres::{Database, LEASES, PostgresError, READ_SCHEMA, Server, is_unavailable};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row as _};
 use uuid::Uuid;
 

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{Position, postgres::PostgresError};
+use events::Position;
+use events_log::postgres::PostgresError;
 use tokio::{
     sync::{Mutex, mpsc, watch},
     task::JoinHandle,
@@ -240,7 +241,7 @@ pub enum OpenError {
     Postgres(#[from] PostgresError),
     /// The log cannot be read.
     #[error(transparent)]
-    Log(#[from] events::store::StoreError),
+    Log(#[from] events_log::store::StoreError),
 }
 
 /// Starts a generation's loop and makes its connections for reading.

@@ -2,9 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{
-    CrmEvent, Payload, Position, access::OrganizationEvent, ids::KeyId, store::EventFeed,
-};
+use events::{CrmEvent, Payload, Position, access::OrganizationEvent, ids::KeyId};
+use events_log::store::EventFeed;
 use tokio::{sync::watch, time::timeout};
 
 use super::{OpenError, Settings};
@@ -114,7 +113,7 @@ pub(super) async fn forget(
 async fn fits(
     feed: &dyn EventFeed,
     checkpoint: &Checkpoint,
-) -> Result<bool, events::store::StoreError> {
+) -> Result<bool, events_log::store::StoreError> {
     let Some(leaf) = checkpoint.leaf else { return Ok(checkpoint.position == Position::START) };
     let before = Position(checkpoint.position.0.saturating_sub(1));
     let event = feed.read(before, 1).await?.pop();

@@ -2,7 +2,8 @@
 
 use std::{future::ready, sync::Arc};
 
-use events::{Leaf, Position, store::Answer};
+use events::{Leaf, Position};
+use events_log::store::Answer;
 
 use crate::table::{Key, Row, Table, Value};
 

@@ -3,11 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{
-    Position,
-    ids::LogId,
-    postgres::{Database, PostgresError, READ_SCHEMA},
-};
+use events::{Position, ids::LogId};
+use events_log::postgres::{Database, PostgresError, READ_SCHEMA};
 use sqlx::{AssertSqlSafe, Row as _, postgres::PgRow};
 use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;

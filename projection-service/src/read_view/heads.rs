@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{Position, store::EventFeed};
+use events::Position;
+use events_log::store::EventFeed;
 use tokio::{sync::watch, time::timeout};
 
 /// How long the log may take to say where it ends, before whoever asks goes on without.

@@ -5,10 +5,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use events::{
-    Instant, Position, Recorded,
-    store::{Answer, EventFeed, Head, StoreError},
-};
+use events::{Instant, Position, Recorded};
+use events_log::store::{Answer, EventFeed, Head, StoreError};
 use tokio::sync::{Semaphore, watch};
 
 use super::Heads;

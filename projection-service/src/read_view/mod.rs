@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use events::{
-    Position,
-    ids::LogId,
+use events::{Position, ids::LogId};
+use events_log::{
     postgres::{PostgresError, Server},
     store::EventFeed,
 };

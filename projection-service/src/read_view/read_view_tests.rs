@@ -2,10 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{
-    ids::{LogId, derived},
-    postgres::{Database, Lease, PostgresError, TERM},
-};
+use events::ids::{LogId, derived};
+use events_log::postgres::{Database, Lease, PostgresError, TERM};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::{
     sync::watch,

@@ -15,8 +15,8 @@ mod waiting;
 
 use std::sync::Arc;
 
-use events::{
-    Instant,
+use events::Instant;
+use events_log::{
     keys::Unsealer,
     store::{EventFeed, StreamReader},
 };

@@ -5,7 +5,8 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use events::{DecodeError, keys::KeyError, store::StoreError};
+use events::DecodeError;
+use events_log::{keys::KeyError, store::StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -5,10 +5,8 @@
 use std::{pin::Pin, sync::Arc};
 
 use axum::http::StatusCode;
-use events::{
-    ids::{TokenId, UserId},
-    store::StoreError,
-};
+use events::ids::{TokenId, UserId};
+use events_log::store::StoreError;
 
 use super::{App, caller::Caller, problem::Problem};
 

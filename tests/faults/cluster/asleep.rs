@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use tests::{Cluster, until};
 use tokio::time::Instant;
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use serde_json::json;
 use tests::{Cluster, Http, product, until};
 use tokio::time::Instant;

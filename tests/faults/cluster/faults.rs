@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use events::{bus::nemesis::Dice, postgres::LOG_SCHEMA};
+use events_log::{bus::nemesis::Dice, postgres::LOG_SCHEMA};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tests::{Cluster, Role, until};
 use tokio::{task::block_in_place, time::Instant};

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use tests::{planted_binary, without_settings};
 use tokio::runtime::Handle;
 

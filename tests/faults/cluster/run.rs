@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use tests::{Cluster, number_from};
 
 use super::{

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use tests::{Cluster, Http};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::http::Method;
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use serde_json::{Value, json};
 use tests::{Http, Launch, annals, number_from};
 use tokio::sync::{Mutex, MutexGuard};

@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use events::testing::skipped;
+use events_log::testing::skipped;
 use serde_json::json;
 use tempfile::TempDir;
 use tests::{Accepted, Answer, Cluster, Http, Launch, Process, Settings, Shape, annals, until};

@@ -9,7 +9,7 @@ use std::{
     sync::OnceLock,
 };
 
-use events::bus::nemesis::Dice;
+use events_log::bus::nemesis::Dice;
 use tempfile::TempDir;
 use tests::{Launch, Process};
 

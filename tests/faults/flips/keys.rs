@@ -13,6 +13,8 @@ use deploy::verify_keys::verify_keys;
 use events::{
     Instant, Payload, Position, Recorded,
     ids::{KeyId, LogId},
+};
+use events_log::{
     keys::{
         BareKey, KeyBatch, KeyEraser as _, KeyError, KeyFiles, KeyReader as _, KeyState,
         KeyStore as _, SqliteKeyReader, SqliteKeys, Unsealer, sealed_keys,

@@ -8,12 +8,12 @@ use deploy::verify::verify;
 use events::{
     Instant, Position, Recorded, Version,
     ids::{CommandId, StreamName},
-    store::{
-        Append, AppendError, EventFeed as _, EventStore as _, Fingerprint, LedgerEntry,
-        RecordedAttempt, StoreError, StreamReader as _,
-        contract::{ACTOR, event},
-        sqlite::SqliteStore,
-    },
+};
+use events_log::store::{
+    Append, AppendError, EventFeed as _, EventStore as _, Fingerprint, LedgerEntry,
+    RecordedAttempt, StoreError, StreamReader as _,
+    contract::{ACTOR, event},
+    sqlite::SqliteStore,
 };
 use tests::Annals;
 use uuid::Uuid;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use axum::body::Body;
-use events::{
-    Instant,
+use events::Instant;
+use events_log::{
     keys::{KeyFiles, SqliteKeyReader, Unsealer},
     store::{StreamReader as _, sqlite::SqliteStore},
 };

@@ -8,7 +8,7 @@ use super::{
     Bus, Message, Publisher, Subscription,
     testing::{event, message},
 };
-use crate::envelope::Position;
+use events::envelope::Position;
 
 /// Longer than any bus needs for a handful of messages.
 const PATIENCE: Duration = Duration::from_secs(10);

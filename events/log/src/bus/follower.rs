@@ -7,11 +7,11 @@ use tokio::time::timeout;
 use super::{Message, Subscription};
 #[cfg(feature = "planted")]
 use crate::planted::Mistake;
-use crate::{
+use crate::store::{EventFeed, StoreError};
+use events::{
     envelope::{Position, Recorded},
     evidence::{leaf, sha256},
     ids::LogId,
-    store::{EventFeed, StoreError},
 };
 
 /// Yields every event of the log once, in order, without holes.

@@ -174,7 +174,7 @@ async fn a_bus_that_kept_the_future_of_a_log_that_was_set_back_is_left() {
     assert_eq!(positions(&follower.next(10, NONE).await.unwrap()), [1, 2, 3]);
     let mut lost = message(4);
     let event = Arc::make_mut(&mut lost.event);
-    event.version = crate::envelope::Version(2);
+    event.version = events::envelope::Version(2);
     event.leaf = leaf(LOG, event.stream, event.version, event.recorded_at, &event.event);
     let _after = feed.grow(1);
     bus.publish(vec![lost]).await.unwrap();

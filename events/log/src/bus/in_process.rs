@@ -16,7 +16,8 @@ use tokio::{
 };
 
 use super::{Bus, BusError, Last, Message, Publisher, Subscription};
-use crate::{envelope::Position, store::Answer};
+use crate::store::Answer;
+use events::envelope::Position;
 
 type Batch = Arc<[Message]>;
 

@@ -18,10 +18,8 @@ pub use in_process::InProcessBus;
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{
-    envelope::{Leaf, Position, Recorded},
-    store::Answer,
-};
+use crate::store::Answer;
+use events::envelope::{Leaf, Position, Recorded};
 
 /// One event on its way.
 #[derive(Clone, Debug)]

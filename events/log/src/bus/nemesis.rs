@@ -11,7 +11,8 @@ use bytes::Bytes;
 use tokio::{sync::Notify, time::timeout};
 
 use super::{Bus, BusError, Last, Message, Publisher, Subscription};
-use crate::{envelope::Position, store::Answer};
+use crate::store::Answer;
+use events::envelope::Position;
 
 /// A small generator of numbers that a seed decides (xorshift64*).
 #[derive(Clone, Debug)]

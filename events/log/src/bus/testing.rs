@@ -10,13 +10,13 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::Message;
-use crate::{
+use crate::store::{Answer, EventFeed, Head, StoreError};
+use events::{
     envelope::{
         Actor, ActorKind, Cause, Channel, EventType, Instant, NewEvent, Position, Recorded, Version,
     },
     evidence::{leaf, sha256},
     ids::{Category, CommandId, LogId, StreamName},
-    store::{Answer, EventFeed, Head, StoreError},
 };
 
 /// The log of every sample event.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::*;
-use crate::{
+use events::{
     codec::CrmEvent,
     envelope::{Instant, Version},
     evidence::leaf,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 fn folder() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/golden"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden"))
 }
 
 /// Every golden file by its name.
@@ -75,7 +75,7 @@ async fn sealing_a_golden_event_again_gives_the_same_bytes() {
 
 #[test]
 fn no_published_schema_ever_changes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas.lock");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas.lock");
     let locked = fs::read_to_string(path).unwrap();
     let now = schemas_lock();
     for line in locked.lines() {
@@ -92,13 +92,13 @@ fn an_unknown_type_and_an_unknown_field_are_refused() {
     let mut stored = files["contact.created.v1.json"].stored().unwrap();
     stored.event_type.version = 99;
     let unknown = Payload::decode(&stored);
-    assert!(matches!(unknown, Err(crate::DecodeError::UnknownType { .. })));
+    assert!(matches!(unknown, Err(events::DecodeError::UnknownType { .. })));
 
     let mut stored = files["contact.deactivated.v1.json"].stored().unwrap();
     for payload in [r#"{"data":{"x":1}}"#, r#"{"data":{},"x":1}"#, r#"{"data":null}"#, "{}", ""] {
         stored.payload = Bytes::from_static(payload.as_bytes());
         let refused = Payload::decode(&stored);
-        assert!(matches!(refused, Err(crate::DecodeError::Payload { .. })), "{payload}");
+        assert!(matches!(refused, Err(events::DecodeError::Payload { .. })), "{payload}");
     }
 }
 
@@ -106,7 +106,7 @@ fn an_unknown_type_and_an_unknown_field_are_refused() {
 fn the_leaf_hash_never_changes() {
     let id = Uuid::from_u128;
     let mut event = NewEvent {
-        event_id: crate::ids::EventId(id(3)),
+        event_id: events::ids::EventId(id(3)),
         event_type: EventType::new("note.added", 1),
         effective_at: None,
         cause: Cause {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{codec::CrmEvent, evidence::sha256};
+use events::{codec::CrmEvent, evidence::sha256};
 
 /// What `schemas.lock` must hold: `name version sha256`, sorted, a line each.
 ///

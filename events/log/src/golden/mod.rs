@@ -1,7 +1,7 @@
 //! The written form, frozen: a golden file for each published event, and the lock of the schemas.
 //!
 //! A golden file is begun by hand: `type`, `version` and the payload with its personal values in
-//! the clear, each marked `{"personal": ..}`. `cargo run -p events --features contract --example
+//! the clear, each marked `{"personal": ..}`. `cargo run -p events-log --features contract --example
 //! lock` adds the bytes as they are stored. From then on nothing in it changes any more.
 
 mod lock;
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, value::RawValue};
 use uuid::Uuid;
 
-use crate::{
+use crate::keys::{Keyring, MemoryKeys};
+use events::{
     codec::Payload,
     envelope::{Actor, ActorKind, Cause, Channel, EventType, NewEvent},
     evidence::sha256,
     ids::{CommandId, KeyId, LogId},
-    keys::{Keyring, MemoryKeys},
     personal::{Personal, PersonalFields, PersonalVisitor},
 };
 

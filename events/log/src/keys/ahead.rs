@@ -19,7 +19,7 @@ use super::{
     cipher::{KEY_LENGTH, fill_random, prepare},
     master::{MasterKey, WRAPPED_LENGTH},
 };
-use crate::ids::KeyId;
+use events::ids::KeyId;
 
 /// How many keys are made at once, in one commit.
 pub(super) const BATCH: usize = 512;

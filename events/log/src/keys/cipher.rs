@@ -8,7 +8,7 @@ use aws_lc_rs::{
 };
 
 use super::{DataKey, KeyError};
-use crate::{
+use events::{
     ids::{EventId, KeyId, LogId},
     personal::{Origin, Sealed},
 };

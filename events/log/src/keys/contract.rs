@@ -8,7 +8,7 @@ use aws_lc_rs::aead::{Aad, Nonce};
 use uuid::Uuid;
 
 use super::{DataKey, KeyEraser, KeyState};
-use crate::ids::KeyId;
+use events::ids::KeyId;
 
 async fn take(store: &impl KeyEraser) -> KeyId {
     store.take().await.expect("a key is to be had")

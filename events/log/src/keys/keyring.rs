@@ -6,7 +6,7 @@ use quick_cache::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{DataKey, KeyError, KeyReader, KeyState, KeyStore, cipher, unreadable::Unreadable};
-use crate::{
+use events::{
     codec::Payload,
     ids::{EventId, KeyId, LogId},
     personal::{Origin, Personal, PersonalFields, PersonalVisitor, Sealed},

@@ -6,10 +6,12 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    customers::{ContactCreated, ContactDetailsChanged, ContactEvent, ContactKind},
-    ids::{Principal, UserId},
     keys::{KeyEraser, MemoryKeys},
     store::Answer,
+};
+use events::{
+    customers::{ContactCreated, ContactDetailsChanged, ContactEvent, ContactKind},
+    ids::{Principal, UserId},
     values::{Change, Email, Line, Prose},
 };
 
@@ -38,24 +40,24 @@ fn created(key: KeyId) -> Payload {
         owner: Principal::User(UserId(Uuid::from_u128(9))),
     });
     let reason = Some(Personal::Clear(Prose::new("She asked for it").unwrap()));
-    Payload { reason, ..Payload::from(crate::CrmEvent::from(event)) }
+    Payload { reason, ..Payload::from(events::CrmEvent::from(event)) }
 }
 
 fn renamed(last_name: Personal<Line<50>>) -> Payload {
     let changed = ContactDetailsChanged { last_name: Some(last_name), ..Default::default() };
-    Payload::from(crate::CrmEvent::from(ContactEvent::DetailsChanged(changed)))
+    Payload::from(events::CrmEvent::from(ContactEvent::DetailsChanged(changed)))
 }
 
 fn contact(payload: &mut Payload) -> &mut ContactCreated {
     match &mut payload.event {
-        crate::CrmEvent::Contact(ContactEvent::Created(contact)) => contact,
+        events::CrmEvent::Contact(ContactEvent::Created(contact)) => contact,
         other => panic!("no created contact: {other:?}"),
     }
 }
 
 fn new_name(payload: &mut Payload) -> &mut Personal<Line<50>> {
     match &mut payload.event {
-        crate::CrmEvent::Contact(ContactEvent::DetailsChanged(changed)) => {
+        events::CrmEvent::Contact(ContactEvent::DetailsChanged(changed)) => {
             changed.last_name.as_mut().unwrap()
         }
         other => panic!("no changed contact: {other:?}"),
@@ -279,8 +281,8 @@ async fn nothing_is_sealed_without_a_key() {
     let unknown = KeyId(Uuid::from_u128(404));
     let refused = world.ring.seal(&mut created(world.key), FIRST, Some(unknown)).await;
     assert!(matches!(refused, Err(KeyError::Unreadable(key)) if key == unknown));
-    let mut nothing = Payload::from(crate::CrmEvent::from(ContactEvent::Deactivated(
-        crate::customers::Deactivated {},
+    let mut nothing = Payload::from(events::CrmEvent::from(ContactEvent::Deactivated(
+        events::customers::Deactivated {},
     )));
     world.ring.seal(&mut nothing, FIRST, None).await.unwrap();
 }
@@ -334,7 +336,7 @@ async fn a_copy_of_what_was_erased_is_erased_for_ever() {
 async fn cleared_and_kept_fields_need_no_key() {
     let world = world().await;
     let changed = ContactDetailsChanged { email: Change::Clear, ..Default::default() };
-    let event = crate::CrmEvent::from(ContactEvent::DetailsChanged(changed));
+    let event = events::CrmEvent::from(ContactEvent::DetailsChanged(changed));
     let mut payload = Payload::from(event);
     world.ring.seal(&mut payload, FIRST, None).await.unwrap();
     assert_eq!(payload.encode().unwrap(), br#"{"data":{"email":null}}"#);

@@ -9,7 +9,8 @@ use super::{
     DataKey, KeyEraser, KeyError, KeyReader, KeyState, KeyStore,
     cipher::{KEY_LENGTH, fill_random, prepare},
 };
-use crate::{ids::KeyId, store::Answer};
+use crate::store::Answer;
+use events::ids::KeyId;
 
 /// A key store in memory.
 #[derive(Default)]

@@ -23,7 +23,8 @@ use aws_lc_rs::{aead::LessSafeKey, constant_time::verify_slices_are_equal};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{ids::KeyId, store::Answer};
+use crate::store::Answer;
+use events::ids::KeyId;
 
 /// A person's key, ready for use.
 pub type DataKey = Arc<LessSafeKey>;

@@ -10,7 +10,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::KeyState;
-use crate::{
+use events::{
     ids::KeyId,
     personal::{Personal, PersonalFields, PersonalVisitor},
 };

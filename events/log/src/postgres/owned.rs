@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
-use crate::ids::LogId;
+use events::ids::LogId;
 
 /// The advisory lock of whoever looks for a schema and may make it: one at a time.
 const OPENING: i64 = 0x416E_6E4C;

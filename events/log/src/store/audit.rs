@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Answer, EventFeed, StoreError};
-use crate::envelope::{Position, Recorded};
+use events::envelope::{Position, Recorded};
 
 /// How many findings of each kind are kept; the rest is counted.
 pub const KEPT: usize = 20;

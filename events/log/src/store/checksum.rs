@@ -7,7 +7,7 @@
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::{Attempt, LedgerEntry};
-use crate::{
+use events::{
     envelope::{Actor, Position},
     ids::{LogId, StreamName},
 };

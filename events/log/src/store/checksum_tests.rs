@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::{of_attempt, of_checkpoint, of_entry};
-use crate::{
+use crate::store::{
+    Attempt, Fingerprint, LedgerEntry, Receipt,
+    contract::{ACTOR, MORNING},
+};
+use events::{
     envelope::{Actor, ActorKind, Instant, Position, Version},
     ids::{Category, CommandId, LogId, StreamName, TokenId},
-    store::{
-        Attempt, Fingerprint, LedgerEntry, Receipt,
-        contract::{ACTOR, MORNING},
-    },
 };
 
 const LOG: LogId = LogId(Uuid::from_u128(1));

@@ -8,7 +8,7 @@ use super::{
     Append, AppendError, Appended, Attempt, RecordedAttempt, StoreError,
     shared::{Shared, closed},
 };
-use crate::envelope::Position;
+use events::envelope::Position;
 
 /// How many requests may wait; the next caller waits before it is let in.
 const QUEUE: usize = 4 * 1024;

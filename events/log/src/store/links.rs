@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::sequencer::{Before, StreamKey};
-use crate::{
+use events::{
     envelope::{Position, Recorded, Version},
     evidence::{leaf, sha256},
     ids::{LogId, StreamName},

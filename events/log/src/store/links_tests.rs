@@ -5,15 +5,15 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{EventRow, Part, StreamRow};
-use crate::{
+use crate::store::{
+    contract::{MORNING, event},
+    sequencer::{Before, StreamKey},
+    testing::LOG,
+};
+use events::{
     envelope::{Leaf, Position, Version},
     evidence::leaf,
     ids::{Category, CommandId, StreamName},
-    store::{
-        contract::{MORNING, event},
-        sequencer::{Before, StreamKey},
-        testing::LOG,
-    },
 };
 
 const STREAM: StreamName = StreamName { category: Category::Account, id: Uuid::from_u128(3) };
@@ -26,7 +26,7 @@ fn stream(length: u64) -> (StreamRow, Vec<EventRow>) {
     let mut rows: Vec<EventRow> = Vec::new();
     for n in 1..=length {
         let event = event(CommandId(Uuid::from_u128(n.into())), 0, "x");
-        let recorded = crate::envelope::Recorded {
+        let recorded = events::envelope::Recorded {
             position: Position(n * 10),
             stream: STREAM,
             version: Version(n),

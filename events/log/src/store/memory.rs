@@ -13,7 +13,7 @@ use super::{
     LedgerEntry, RecordedAttempt, StoreError, StreamReader,
     sequencer::{Admission, Before, Known, LogState, Placed, Sequencer, StreamHead, StreamKey},
 };
-use crate::{
+use events::{
     envelope::{Instant, Position, Recorded, Version},
     ids::{CommandId, LogId, StreamName},
 };

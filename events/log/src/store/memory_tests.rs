@@ -5,10 +5,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::MemoryStore;
-use crate::{
-    ids::LogId,
-    store::{Clock, EventFeed, EventStore, contract::Subject},
-};
+use crate::store::{Clock, EventFeed, EventStore, contract::Subject};
+use events::ids::LogId;
 
 struct Memory(Arc<MemoryStore>);
 

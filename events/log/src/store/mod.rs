@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use crate::{
+use events::{
     envelope::{Actor, Instant, NewEvent, Position, Recorded, Version},
     ids::{CommandId, LogId, StreamName, TokenId},
 };

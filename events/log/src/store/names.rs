@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
-use crate::{
+use events::{
     codec::CrmEvent,
     envelope::{ActorKind, Channel},
 };

@@ -5,7 +5,7 @@ use super::{
     audit::{Check, Refers},
     links::check_hashes,
 };
-use crate::{envelope::Recorded, ids::LogId};
+use events::{envelope::Recorded, ids::LogId};
 
 /// How many events, and how many attempts, are looked at.
 pub(crate) const RECENT: u64 = 1_000;

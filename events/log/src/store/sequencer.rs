@@ -15,7 +15,7 @@ use super::{
     Append, AppendError, Appended, Head, LedgerEntry, MAX_EVENTS, MAX_PAYLOAD, Receipt, StoreError,
     group::Answers,
 };
-use crate::{
+use events::{
     envelope::{Instant, Leaf, Position, Recorded, Version},
     evidence::leaf,
     ids::{CommandId, LogId, StreamName},

@@ -3,13 +3,13 @@
 use uuid::Uuid;
 
 use super::{Before, Known, LogState, Sequencer, StreamHead, StreamKey};
-use crate::{
+use crate::store::{
+    Append, AppendError, Appended, Fingerprint, Head, StoreError,
+    contract::{ACTOR, event},
+};
+use events::{
     envelope::{Instant, Leaf, Position, Version},
     ids::{Category, CommandId, LogId, StreamName},
-    store::{
-        Append, AppendError, Appended, Fingerprint, Head, StoreError,
-        contract::{ACTOR, event},
-    },
 };
 
 const LOG: LogId = LogId(Uuid::from_u128(1));

@@ -9,7 +9,7 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 
 use super::{Damage, Head, StoreError, sequencer::Known, tail::Tail};
-use crate::{
+use events::{
     envelope::{Position, Recorded},
     ids::LogId,
 };

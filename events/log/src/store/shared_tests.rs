@@ -3,7 +3,8 @@
 use futures_util::FutureExt;
 
 use super::*;
-use crate::{bus::testing::LOG, envelope::Instant};
+use crate::bus::testing::LOG;
+use events::envelope::Instant;
 
 fn shared() -> Shared {
     Shared::new(LOG, Head { position: Position(7), recorded_at: Instant::from_micros(1) })

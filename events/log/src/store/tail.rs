@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::envelope::{Position, Recorded};
+use events::envelope::{Position, Recorded};
 
 /// The most events that are kept.
 const MAX_EVENTS: usize = 8 * 1024;

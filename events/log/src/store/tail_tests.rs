@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{MAX_BYTES, MAX_EVENTS, Tail};
-use crate::{
+use crate::store::contract::event;
+use events::{
     envelope::{Instant, Leaf, Position, Recorded, Version},
     ids::{Category, CommandId, StreamName},
-    store::contract::event,
 };
 
 fn recorded(position: u64, size: usize) -> Arc<Recorded> {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{
+use crate::store::{
+    Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Fingerprint,
+    contract::{ACTOR, MORNING, event, good},
+};
+use events::{
     envelope::{Instant, Position, Recorded, Version},
     evidence::leaf,
     ids::{Category, CommandId, LogId, StreamName},
-    store::{
-        Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Fingerprint,
-        contract::{ACTOR, MORNING, event, good},
-    },
 };
 
 pub(super) fn clock() -> Clock {

@@ -1,6 +1,6 @@
 //! What an error of PostgreSQL means for the read side.
 
-use events::postgres::{is_full, is_unavailable};
+use events_log::postgres::{is_full, is_unavailable};
 
 use super::super::ReadStoreError;
 

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{
-    Position,
+use events::Position;
+use events_log::{
     postgres::{Database, READ_SCHEMA, Server, Session},
     store::Answer,
 };
@@ -143,7 +143,7 @@ impl ReadStore for PostgresReadStore {
         Box::pin(async move {
             let (statements, writer) = (Arc::clone(&self.statements), self.writer);
             #[cfg(feature = "planted")]
-            if events::planted::Mistake::CheckpointApart.is_planted() {
+            if events_log::planted::Mistake::CheckpointApart.is_planted() {
                 return planted::commit(&self.database, statements, writer, commit).await;
             }
             let turn = Arc::clone(&self.writing).lock_owned().await;

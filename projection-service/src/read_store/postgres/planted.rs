@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::postgres::Database;
+use events_log::postgres::Database;
 use tokio::time::{Instant, interval_at};
 
 use super::{

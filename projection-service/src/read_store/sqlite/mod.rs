@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use events::{Position, private::make_private, store::Answer};
+use events::Position;
+use events_log::{private::make_private, store::Answer};
 use rusqlite::{Connection, OpenFlags};
 use tokio::{sync::oneshot, task::spawn_blocking};
 

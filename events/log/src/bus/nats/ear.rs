@@ -24,9 +24,9 @@ use tokio::{
 use super::{link::Link, message};
 use crate::{
     bus::{BusError, Message, Subscription},
-    envelope::Position,
     store::Answer,
 };
+use events::envelope::Position;
 
 /// How often the server says that it is still there when nothing else is to be said.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -215,7 +215,8 @@ async fn start(
 mod planted {
     use std::sync::Arc;
 
-    use crate::{bus::Message, envelope::Position, planted::Mistake};
+    use crate::{bus::Message, planted::Mistake};
+    use events::envelope::Position;
 
     pub(super) fn is_planted() -> bool {
         Mistake::SequenceAsPosition.is_planted()

@@ -19,7 +19,8 @@ use super::{
     options::{NatsOptions, Servers},
     stream::{self, Api},
 };
-use crate::{bus::BusError, ids::LogId};
+use crate::bus::BusError;
+use events::ids::LogId;
 
 /// How long a start waits for the servers.
 const AT_START: Duration = Duration::from_secs(2);

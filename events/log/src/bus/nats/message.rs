@@ -10,8 +10,8 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::{
-    bus::Message,
+use crate::bus::Message;
+use events::{
     envelope::{
         Actor, ActorKind, Cause, Channel, EventType, Instant, JSON, Leaf, NewEvent, Position,
         Recorded, Version,

@@ -3,10 +3,8 @@
 use async_nats::HeaderMap;
 
 use super::*;
-use crate::{
-    bus::testing::{LOG, event, message},
-    ids::Category,
-};
+use crate::bus::testing::{LOG, event, message};
+use events::ids::Category;
 
 fn full() -> Message {
     let mut message = message(7);
@@ -114,7 +112,7 @@ fn partitions_stay_what_they_are() {
     }
     let mut counts = [0; 64];
     for number in 0..6_400_u32 {
-        counts[usize::from(partition(crate::ids::derived(&number.to_string())))] += 1;
+        counts[usize::from(partition(events::ids::derived(&number.to_string())))] += 1;
     }
     assert!(counts.iter().all(|count| (50..200).contains(count)), "{counts:?}");
 }

@@ -19,7 +19,8 @@ use tokio::{sync::watch, task::AbortHandle};
 
 use self::{ear::Ear, link::Link};
 use super::{Bus, BusError, Last, Message, Publisher, Subscription};
-use crate::{envelope::Position, ids::LogId, store::Answer};
+use crate::store::Answer;
+use events::{envelope::Position, ids::LogId};
 
 /// Why NATS cannot be used. No message holds a secret.
 #[derive(Clone, Debug, thiserror::Error)]

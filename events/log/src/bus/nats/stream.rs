@@ -18,7 +18,7 @@ use super::{
     message::SUBJECTS,
     options::{NatsOptions, Servers},
 };
-use crate::ids::LogId;
+use events::ids::LogId;
 
 /// How long the stream keeps a message. Who was away for longer starts from the store.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -4,11 +4,8 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::table::{BEGIN, KeyTable, failed};
-use crate::{
-    envelope::Position,
-    ids::KeyId,
-    keys::{BareKey, KeyBatch, KeyError},
-};
+use crate::keys::{BareKey, KeyBatch, KeyError};
+use events::{envelope::Position, ids::KeyId};
 
 impl KeyTable {
     /// At most `limit` ids of destroyed keys that follow `after`.

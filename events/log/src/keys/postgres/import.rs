@@ -9,10 +9,10 @@ use super::{
     table::{self, KeyTable, Wanted},
 };
 use crate::{
-    ids::{KeyId, LogId},
     keys::{BareKey, KeyError},
     postgres::Server,
 };
+use events::ids::{KeyId, LogId};
 
 /// Takes over keys into a key store that it began itself. It makes none.
 pub struct PostgresKeyImport(PostgresKeyReader);

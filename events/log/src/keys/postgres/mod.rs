@@ -12,11 +12,10 @@ use tokio::sync::Mutex;
 pub use self::import::PostgresKeyImport;
 use self::table::{KeyTable, Wanted};
 use super::{BareKey, KeyBatch, KeyEraser, KeyError, KeyReader, KeyState, KeyStore, ahead::Ahead};
-use crate::{
+use crate::{postgres::Server, store::Answer};
+use events::{
     envelope::Position,
     ids::{KeyId, LogId},
-    postgres::Server,
-    store::Answer,
 };
 
 /// Reads keys. It cannot make any.

@@ -6,7 +6,6 @@ use sqlx::{Executor as _, PgConnection, Row as _};
 use uuid::{Builder, Uuid};
 
 use crate::{
-    ids::{KeyId, LogId},
     keys::{
         BareKey, DataKey, KeyError, KeyState,
         ahead::{BATCH, make},
@@ -18,6 +17,7 @@ use crate::{
         owned::{Found, Meta, Owned},
     },
 };
+use events::ids::{KeyId, LogId};
 
 const OWNED: Owned = Owned {
     schema: KEYS_SCHEMA,

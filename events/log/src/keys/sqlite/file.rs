@@ -13,15 +13,13 @@ use rusqlite::{
 use uuid::{Builder, Uuid};
 
 use super::KeyFiles;
-use crate::{
-    ids::{KeyId, LogId},
-    keys::{
-        BareKey, DataKey, KeyBatch, KeyError, KeyState,
-        ahead::make,
-        cipher::fill_random,
-        master::{MasterKey, create_private, sync_folder_of},
-    },
+use crate::keys::{
+    BareKey, DataKey, KeyBatch, KeyError, KeyState,
+    ahead::make,
+    cipher::fill_random,
+    master::{MasterKey, create_private, sync_folder_of},
 };
+use events::ids::{KeyId, LogId};
 
 /// The format of the file: SQLite's `user_version`. Zero is an empty file.
 const FORMAT: i64 = 1;

@@ -10,10 +10,8 @@ use super::{
     BareKey, KeyBatch, KeyEraser, KeyError, KeyReader, KeyState, KeyStore,
     ahead::{Ahead, BATCH},
 };
-use crate::{
-    ids::{KeyId, LogId},
-    store::Answer,
-};
+use crate::store::Answer;
+use events::ids::{KeyId, LogId};
 
 /// Where the keys of a log are.
 #[derive(Clone, Debug)]

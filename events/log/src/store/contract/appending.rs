@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::{Log, Subject, assert_conflict, event, good, words};
-use crate::{
+use crate::store::{AppendError, Appended, MAX_EVENTS, MAX_PAYLOAD};
+use events::{
     envelope::Version,
     ids::{Category, StreamName},
-    store::{AppendError, Appended, MAX_EVENTS, MAX_PAYLOAD},
 };
 
 /// No stream is no error.

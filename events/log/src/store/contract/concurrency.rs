@@ -6,10 +6,8 @@ use std::sync::{
 };
 
 use super::{Log, Subject, good};
-use crate::{
-    envelope::{Position, Recorded},
-    store::{AppendError, Appended, EventFeed},
-};
+use crate::store::{AppendError, Appended, EventFeed};
+use events::envelope::{Position, Recorded};
 
 /// Numbers that look random and are the same in every run (splitmix64).
 struct Numbers(u64);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{Log, Subject, words};
-use crate::{
+use events::{
     envelope::{Actor, ActorKind, Channel, EventType, Instant, NewEvent},
     evidence::{leaf, sha256},
 };

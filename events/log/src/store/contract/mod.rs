@@ -28,7 +28,7 @@ use super::{
     Append, AppendError, Appended, Clock, EventFeed, EventStore, Fingerprint, Head, LedgerEntry,
     Receipt,
 };
-use crate::{
+use events::{
     envelope::{
         Actor, ActorKind, Cause, Channel, EventType, Instant, NewEvent, Position, Recorded, Version,
     },

@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::{ACTOR, Log, Subject, good};
-use crate::{
+use crate::store::{Attempt, RecordedAttempt};
+use events::{
     envelope::{Actor, ActorKind, Instant, Position},
     ids::TokenId,
-    store::{Attempt, RecordedAttempt},
 };
 
 fn attempt<S: Subject>(log: &Log<S>, n: u64) -> Attempt {

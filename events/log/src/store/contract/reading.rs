@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{Log, MORNING, Subject, after, good, words};
-use crate::{
+use events::{
     envelope::{Instant, Position, Recorded, Version},
     ids::StreamName,
 };

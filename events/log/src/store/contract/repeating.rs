@@ -3,10 +3,8 @@
 use uuid::Uuid;
 
 use super::{ACTOR, Log, Subject, after, assert_conflict, good};
-use crate::{
-    envelope::{Actor, Version},
-    store::{AppendError, Appended, Fingerprint, LedgerEntry, Receipt},
-};
+use crate::store::{AppendError, Appended, Fingerprint, LedgerEntry, Receipt};
+use events::envelope::{Actor, Version};
 
 fn assert_reused(answer: &Result<Appended, AppendError>) {
     assert!(matches!(answer, Err(AppendError::CommandReused)), "{answer:?}");
@@ -74,7 +72,7 @@ pub async fn a_command_id_is_refused_to_another_actor<S: Subject>() {
     log.stored(append.clone()).await;
     let other = Actor { id: Uuid::from_u128(8), ..ACTOR };
     assert_reused(&log.append(crate::store::Append { actor: other, ..append.clone() }).await);
-    let process = Actor { kind: crate::envelope::ActorKind::Process, ..ACTOR };
+    let process = Actor { kind: events::envelope::ActorKind::Process, ..ACTOR };
     assert_reused(&log.append(crate::store::Append { actor: process, ..append }).await);
     assert_eq!(log.read().await.len(), 1);
 }

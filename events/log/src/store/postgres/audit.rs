@@ -14,14 +14,11 @@ use super::{
     rows::{self, attempt_columns, ledger_columns},
     schema::{number, sql},
 };
-use crate::{
-    envelope::Position,
-    ids::LogId,
-    store::{
-        StoreError,
-        audit::{Audited, CHECKS, Check, Finding, HearAudit, Refers},
-    },
+use crate::store::{
+    StoreError,
+    audit::{Audited, CHECKS, Check, Finding, HearAudit, Refers},
 };
+use events::{envelope::Position, ids::LogId};
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(3_600);

@@ -18,14 +18,13 @@ use super::{
     schema::{number, sql, state},
 };
 use crate::{
-    envelope::Position,
-    ids::LogId,
     postgres::{LOG_SCHEMA, PostgresError, Server, cannot_open},
     store::{
         checksum,
         ladder::{BATCH, CARRY, Carried, FORMAT, Hear, Place},
     },
 };
+use events::{envelope::Position, ids::LogId};
 
 /// The advisory lock of the one that carries: `AnnC`.
 const CARRYING: i64 = 0x416E_6E43;

@@ -17,11 +17,11 @@ use super::{
     testing::{assert_whole, meddle, open, options, put, session},
 };
 use crate::{
-    envelope::Position,
     postgres::{PostgresError, Server, Wire},
     store::{EventStore as _, contract::good, testing::attempts},
     testing::{TestDatabase, told},
 };
+use events::envelope::Position;
 
 /// Where a child process finds the log that it shall carry over.
 const CHILD: &str = "ANNALS_CARRIED_BY_A_CHILD";

@@ -6,15 +6,15 @@ use super::{
     failure::Failure,
     link::{Link, Status},
 };
-use crate::{
+use crate::store::{
+    Clock,
+    group::{Answers, Group},
+    sequencer::{Admission, Known, LogState, Sequencer, Unknown},
+    shared::Shared,
+};
+use events::{
     envelope::{Position, Version},
     ids::{CommandId, StreamName},
-    store::{
-        Clock,
-        group::{Answers, Group},
-        sequencer::{Admission, Known, LogState, Sequencer, Unknown},
-        shared::Shared,
-    },
 };
 
 /// How often the race for the head may be lost before the head is locked.

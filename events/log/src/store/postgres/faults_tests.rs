@@ -12,7 +12,6 @@ use super::{
     testing::{append, assert_whole, end_writers, meddle, open, options, put, session, whole_log},
 };
 use crate::{
-    envelope::{Instant as Time, Position},
     store::{
         AppendError, Appended, Attempt, EventFeed as _, EventStore as _, StoreError,
         StreamReader as _,
@@ -20,6 +19,7 @@ use crate::{
     },
     testing::TestDatabase,
 };
+use events::envelope::{Instant as Time, Position};
 
 fn assert_unavailable(answer: &Result<Appended, AppendError>, words: &str) {
     match answer {
@@ -214,7 +214,7 @@ async fn a_hole_in_the_log_is_told_and_not_passed_over() {
         let read = store.read(Position(after), limit).await;
         assert!(matches!(read, Err(StoreError::Damaged(_))), "{limit} after {after}: {read:?}");
     }
-    let stream = store.read_stream(append(1, &[]).stream, crate::Version::NONE, 10).await;
+    let stream = store.read_stream(append(1, &[]).stream, events::Version::NONE, 10).await;
     assert!(matches!(stream, Err(StoreError::Damaged(_))), "{stream:?}");
     assert_eq!(good(store.read(Position(3), 10).await).len(), 3);
     meddle(&test.server(), "delete from events where position = 6").await;

@@ -21,11 +21,11 @@ use super::{
     testing::{meddle, open, put, session, whole_log},
 };
 use crate::{
-    envelope::Position,
     postgres::Server,
     store::{AppendError, EventFeed as _, StoreError, StreamReader as _, contract::good},
     testing::TestDatabase,
 };
+use events::envelope::Position;
 
 const RUN: Duration = Duration::from_secs(6);
 /// How long that may take on a busy machine.

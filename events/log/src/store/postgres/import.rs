@@ -16,14 +16,16 @@ use super::{
     schema::{self, IMPORT, IMPORTED, Import, Opened, Wanted, sql},
 };
 use crate::{
-    envelope::{Position, Recorded},
-    evidence::{leaf, sha256},
-    ids::LogId,
     postgres::{Database, LOG_SCHEMA, PostgresError, Server, check_settings},
     store::{
         Attempt, Clock, Head, LedgerEntry, RecordedAttempt, StoreError, ladder::unheard,
         sequencer::LogState,
     },
+};
+use events::{
+    envelope::{Position, Recorded},
+    evidence::{leaf, sha256},
+    ids::LogId,
 };
 
 /// How a step begins: what it wrote is on the disk when it is done.

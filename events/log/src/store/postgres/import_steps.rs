@@ -13,13 +13,13 @@ use super::{
     rows,
     schema::sql,
 };
-use crate::{
+use crate::store::{
+    Attempt, Head, LedgerEntry, checksum,
+    sequencer::{Before, LogState, Placed, StreamHead, StreamKey},
+};
+use events::{
     envelope::{Position, Recorded, Version},
     ids::{LogId, StreamName},
-    store::{
-        Attempt, Head, LedgerEntry, checksum,
-        sequencer::{Before, LogState, Placed, StreamHead, StreamKey},
-    },
 };
 
 /// Says where the log ends now.

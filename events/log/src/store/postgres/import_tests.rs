@@ -9,8 +9,6 @@ use super::{
     testing::{append, assert_whole, clock, meddle, open, options, put, whole_log},
 };
 use crate::{
-    envelope::Recorded,
-    ids::LogId,
     postgres::PostgresError,
     store::{
         Appended, EventStore as _, LedgerEntry, StoreError, StreamReader as _, contract::good,
@@ -18,6 +16,7 @@ use crate::{
     },
     testing::TestDatabase,
 };
+use events::{envelope::Recorded, ids::LogId};
 
 const COPY: Uuid = Uuid::from_u128(77);
 

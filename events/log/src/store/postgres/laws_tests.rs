@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::{PostgresOptions, PostgresStore};
 use crate::{
-    ids::LogId,
     store::{Clock, EventFeed, EventStore, contract::Subject, ladder::unheard},
     testing::TestDatabase,
 };
+use events::ids::LogId;
 
 struct Postgres {
     database: TestDatabase,

@@ -12,7 +12,6 @@ use super::{
     schema::{read_state, sql, state_of},
 };
 use crate::{
-    ids::{CommandId, LogId},
     postgres::{LOG_SCHEMA, PostgresError, Server, unsafe_settings},
     store::{
         StoreError,
@@ -21,6 +20,7 @@ use crate::{
         sequencer::{Admission, Known, LogState, StreamHead, Unknown},
     },
 };
+use events::ids::{CommandId, LogId};
 
 /// How long one word with the database may take. One that does not answer by then is as good as one
 /// that is not there.

@@ -42,10 +42,10 @@ use super::{
     ladder::Hear,
     shared::Shared,
 };
-use crate::{
+use crate::postgres::{Database, LOG_SCHEMA, PostgresError, Server, check_settings};
+use events::{
     envelope::{Instant, Position, Recorded, Version},
     ids::{CommandId, LogId, StreamName},
-    postgres::{Database, LOG_SCHEMA, PostgresError, Server, check_settings},
 };
 
 /// What is set for every session that reads. The tables grow faster than their statistics: a plan

@@ -7,11 +7,11 @@ use super::{
     testing::{meddle, open, options, put, session, whole_log},
 };
 use crate::{
-    ids::LogId,
     postgres::{Lease, PostgresError, Server},
     store::{StreamReader as _, contract::good},
     testing::TestDatabase,
 };
+use events::ids::LogId;
 
 /// Asserts that the log is refused for a reason that says so, and that nothing was written.
 async fn assert_refused(server: &Server, options: PostgresOptions, words: &str) {

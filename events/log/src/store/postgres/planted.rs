@@ -10,10 +10,10 @@ use super::{
     schema::sql,
 };
 use crate::{
-    envelope::Position,
     planted::Mistake,
     store::{Appended, group::Answers, sequencer::Admission},
 };
+use events::envelope::Position;
 
 /// Leaves the commit to [`commit`]. Not where the head is locked: there the lock would be given up
 /// with what is rolled back, and another process would be seen without any fault.

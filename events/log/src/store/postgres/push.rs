@@ -7,15 +7,15 @@ use sqlx::{
 };
 
 use super::schema::sql;
-use crate::{
+use crate::store::{
+    Attempt, LedgerEntry, RecordedAttempt,
+    checksum::{self, Checksum},
+    group::Group,
+    sequencer::{Admission, Placed, StreamChange, StreamKey},
+};
+use events::{
     envelope::Instant,
     ids::{CommandId, LogId},
-    store::{
-        Attempt, LedgerEntry, RecordedAttempt,
-        checksum::{self, Checksum},
-        group::Group,
-        sequencer::{Admission, Placed, StreamChange, StreamKey},
-    },
 };
 
 /// A statement that answers with one value.

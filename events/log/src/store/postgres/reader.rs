@@ -16,8 +16,6 @@ use super::{
     schema::{self, sql},
 };
 use crate::{
-    envelope::{Instant, Position, Recorded, Version},
-    ids::{CommandId, StreamName},
     postgres::Database,
     store::{
         Head, LedgerEntry, RecordedAttempt,
@@ -26,6 +24,10 @@ use crate::{
         sequencer::LogState,
         shared::Shared,
     },
+};
+use events::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, StreamName},
 };
 
 /// How many names of streams are remembered, at some 40 bytes each.

@@ -9,13 +9,13 @@ use super::{
     testing::{append, assert_whole, meddle, open, put, session, whole_log},
 };
 use crate::{
-    envelope::{Position, Version},
     store::{
         Append, AppendError, Appended, EventFeed as _, EventStore as _, StreamReader as _,
         contract::good,
     },
     testing::TestDatabase,
 };
+use events::envelope::{Position, Version};
 
 /// Two stores on one new log.
 async fn two(test: &TestDatabase) -> [Arc<PostgresStore>; 2] {

@@ -7,8 +7,6 @@ use uuid::Uuid;
 
 use super::super::sequencer::LogState;
 use crate::{
-    envelope::{Instant, Position},
-    ids::LogId,
     postgres::{
         Database, LEASES, LOG_SCHEMA, PostgresError, cannot_open,
         owned::{Found, Meta, Owned},
@@ -17,6 +15,10 @@ use crate::{
         Head,
         ladder::{CARRY, FORMAT},
     },
+};
+use events::{
+    envelope::{Instant, Position},
+    ids::LogId,
 };
 
 const OWNED: Owned = Owned {

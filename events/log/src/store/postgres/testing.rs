@@ -7,7 +7,6 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
 use super::{PostgresOptions, PostgresStore};
 pub(super) use crate::store::testing::{append, clock};
 use crate::{
-    envelope::Recorded,
     postgres::{LOG_SCHEMA, PostgresError, Server},
     store::{
         AppendError, Appended,
@@ -15,6 +14,7 @@ use crate::{
         testing::{self, LOG},
     },
 };
+use events::envelope::Recorded;
 
 pub(super) fn options() -> PostgresOptions {
     PostgresOptions {

@@ -8,7 +8,8 @@ use tokio::{
 };
 
 use super::reader::Reader;
-use crate::{envelope::Position, store::shared::Shared};
+use crate::store::shared::Shared;
+use events::envelope::Position;
 
 /// How often to look while the log moves.
 const LIVELY: Duration = Duration::from_millis(5);

@@ -11,16 +11,13 @@ use super::{
     rows,
     schema::{self, OpenError, connect_reader, number, sql},
 };
-use crate::{
-    envelope::Position,
-    ids::LogId,
-    store::{
-        StoreError,
-        audit::{Audited, CHECKS, Check, Finding, HearAudit, KEPT, Refers},
-        checksum,
-        links::check_hashes,
-    },
+use crate::store::{
+    StoreError,
+    audit::{Audited, CHECKS, Check, Finding, HearAudit, KEPT, Refers},
+    checksum,
+    links::check_hashes,
 };
+use events::{envelope::Position, ids::LogId};
 
 /// How many rows are read at a time.
 const PAGE: u64 = 4_096;

@@ -8,14 +8,14 @@ use super::{
     rows,
     schema::{OpenError, number, sql},
 };
-use crate::{
+use crate::store::{
+    checksum,
+    ladder::{BATCH, CARRY, FORMAT, Hear, Place},
+    sequencer::{Before, LogState},
+};
+use events::{
     envelope::{Leaf, Position},
     ids::LogId,
-    store::{
-        checksum,
-        ladder::{BATCH, CARRY, FORMAT, Hear, Place},
-        sequencer::{Before, LogState},
-    },
 };
 
 /// What the first rung changes about the tables.

@@ -20,8 +20,6 @@ use super::{
     testing::{append, assert_whole, clock, open, options, put},
 };
 use crate::{
-    envelope::{Position, Version},
-    ids::CommandId,
     store::{
         Append, EventStore as _,
         contract::{event, good},
@@ -29,6 +27,10 @@ use crate::{
         testing::attempts,
     },
     testing::told,
+};
+use events::{
+    envelope::{Position, Version},
+    ids::CommandId,
 };
 
 /// Where a child process finds the log that it shall carry over.

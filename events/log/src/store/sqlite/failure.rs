@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
-use crate::{
-    ids::StreamName,
-    store::{StoreError, links::damage, shared::Shared},
-};
+use crate::store::{StoreError, links::damage, shared::Shared};
+use events::ids::StreamName;
 
 /// Why a piece of work on the database did not happen.
 #[derive(Debug)]

@@ -18,13 +18,11 @@ use super::{
     schema::{self, write_ahead_log},
     testing::{append, assert_whole, clock, open, put, whole_log},
 };
-use crate::{
-    envelope::{Position, Recorded},
-    store::{
-        AppendError, EventFeed as _, EventStore as _, MAX_PAYLOAD, StoreError, StreamReader as _,
-        contract::good,
-    },
+use crate::store::{
+    AppendError, EventFeed as _, EventStore as _, MAX_PAYLOAD, StoreError, StreamReader as _,
+    contract::good,
 };
+use events::envelope::{Position, Recorded};
 
 /// What `kill -9` at this moment would leave: the file and as much of the write-ahead log as is there.
 /// It comes out of the page cache; what a power cut leaves is proven in `tests/faults/disk`.
@@ -194,11 +192,11 @@ async fn two_stores_on_one_file_lose_nothing_and_share_one_order() {
     // A stream that one of them remembers at an old length.
     let mut more = append(900, &["by the left"]);
     more.stream = append(1, &[]).stream;
-    more.expected = crate::Version(2);
+    more.expected = events::Version(2);
     good(left.append(vec![more.clone()]).await.remove(0));
     more.command_id = append(901, &[]).command_id;
     let late = right.append(vec![more]).await.remove(0);
-    assert!(matches!(late, Err(AppendError::Conflict { actual: crate::Version(3) })), "{late:?}");
+    assert!(matches!(late, Err(AppendError::Conflict { actual: events::Version(3) })), "{late:?}");
     good(put(&right, 902).await);
     assert_eq!(whole_log(&right).await.len(), 43);
     left.shutdown().await;

@@ -6,10 +6,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{OpenOptions, SqliteStore};
-use crate::{
-    ids::LogId,
-    store::{Clock, EventFeed, EventStore, contract::Subject, ladder::unheard},
-};
+use crate::store::{Clock, EventFeed, EventStore, contract::Subject, ladder::unheard};
+use events::ids::LogId;
 
 struct Sqlite {
     folder: TempDir,

@@ -40,7 +40,7 @@ use super::{
     ladder::{Hear, unheard},
     shared::Shared,
 };
-use crate::{
+use events::{
     envelope::{Instant, Position, Recorded, Version},
     ids::{CommandId, LogId, StreamName},
 };

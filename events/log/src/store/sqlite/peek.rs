@@ -11,10 +11,10 @@ use super::{
     SqliteStore,
     schema::{self, OpenError},
 };
-use crate::{
+use crate::store::{Head, StoreError, checksum::of_checkpoint};
+use events::{
     envelope::{Leaf, Position},
     ids::LogId,
-    store::{Head, StoreError, checksum::of_checkpoint},
 };
 
 /// The line of `meta` that says that a mark of the newest position is kept apart from the log.

@@ -16,10 +16,10 @@ use super::{
     },
     schema::{OpenError, connect_reader, number, sql},
 };
-use crate::{
+use crate::store::{LedgerEntry, RecordedAttempt, StoreError, checksum, links::Part};
+use events::{
     envelope::{Instant, Position, Recorded, Version},
     ids::{CommandId, LogId, StreamName},
-    store::{LedgerEntry, RecordedAttempt, StoreError, checksum, links::Part},
 };
 
 type Job = Box<dyn FnOnce(&mut Reader<'_>) + Send>;

@@ -5,14 +5,11 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::{failure::Failure, reader::Reader, schema::sql};
-use crate::{
-    envelope::Position,
-    ids::LogId,
-    store::{
-        recent::{CHECKS, RECENT, first_changed},
-        sequencer::LogState,
-    },
+use crate::store::{
+    recent::{CHECKS, RECENT, first_changed},
+    sequencer::LogState,
 };
+use events::{envelope::Position, ids::LogId};
 
 /// What is damaged there: the place and what is wrong.
 pub(super) fn look(

@@ -7,17 +7,17 @@ use rusqlite::{Row, Statement, types::ValueRef};
 use uuid::Uuid;
 
 use super::{failure::Failure, schema::number};
-use crate::{
+use crate::store::{
+    Attempt, Fingerprint, LedgerEntry, Receipt, RecordedAttempt, checksum,
+    links::{EventRow, StreamRow},
+    names,
+    sequencer::{Before, StreamKey},
+};
+use events::{
     envelope::{
         Actor, Cause, Channel, EventType, Instant, Leaf, NewEvent, Position, Recorded, Version,
     },
     ids::{Category, CommandId, EventId, LogId, StreamName, TokenId},
-    store::{
-        Attempt, Fingerprint, LedgerEntry, Receipt, RecordedAttempt, checksum,
-        links::{EventRow, StreamRow},
-        names,
-        sequencer::{Before, StreamKey},
-    },
 };
 
 /// The columns of [`event`], in order.

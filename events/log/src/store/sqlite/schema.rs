@@ -12,13 +12,15 @@ use uuid::Uuid;
 
 use super::{super::sequencer::LogState, carry};
 use crate::{
-    envelope::{Instant, Position},
-    ids::LogId,
     private::make_private,
     store::{
         Head,
         ladder::{FORMAT, Hear},
     },
+};
+use events::{
+    envelope::{Instant, Position},
+    ids::LogId,
 };
 
 /// Marks the file as ours: `AnnL` in its header.

@@ -9,16 +9,14 @@ use super::{
     rows,
     schema::{PATIENCE, READ_STATE, sql, state_of},
 };
-use crate::{
+use crate::store::{
+    Attempt, LedgerEntry, RecordedAttempt, checksum,
+    group::Group,
+    sequencer::{Admission, Known, LogState, Placed, StreamChange, StreamHead, StreamKey, Unknown},
+};
+use events::{
     envelope::{Leaf, Position},
     ids::{CommandId, LogId, StreamName},
-    store::{
-        Attempt, LedgerEntry, RecordedAttempt, checksum,
-        group::Group,
-        sequencer::{
-            Admission, Known, LogState, Placed, StreamChange, StreamHead, StreamKey, Unknown,
-        },
-    },
 };
 
 /// How long the writer waits for those who read from the write-ahead log before it begins anew, and
@@ -223,7 +221,7 @@ impl<'c> Statements<'c> {
             sql(key.0),
             sql(recorded.version.0),
             recorded.recorded_at.micros(),
-            event.effective_at.map(crate::Instant::micros),
+            event.effective_at.map(events::Instant::micros),
             &event.event_id.0.as_bytes()[..],
             &*event.event_type.name,
             event.event_type.version,

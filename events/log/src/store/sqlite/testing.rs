@@ -4,14 +4,12 @@ use std::{path::Path, sync::Arc};
 
 use super::{OpenError, OpenOptions, SqliteStore};
 pub(super) use crate::store::testing::{append, clock};
-use crate::{
-    envelope::Recorded,
-    store::{
-        AppendError, Appended,
-        ladder::unheard,
-        testing::{self, LOG},
-    },
+use crate::store::{
+    AppendError, Appended,
+    ladder::unheard,
+    testing::{self, LOG},
 };
+use events::envelope::Recorded;
 
 pub(super) fn options() -> OpenOptions {
     OpenOptions { log_id: LOG, clock: clock(), readers: 1, hear: unheard() }
