@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, convert::Infallible};
 
-use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
+use schemars::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -74,10 +74,6 @@ pub trait CategoryEvents: Sized + PersonalFields {
     fn published() -> Vec<Published>;
 }
 
-pub(crate) fn schema_generator() -> SchemaGenerator {
-    SchemaSettings::draft2020_12().into_generator()
-}
-
 /// Declares the events of one category: variant, payload, **wire name**, schema version.
 ///
 /// The wire names are the storage format. A name or version that was published never changes; a
@@ -126,11 +122,11 @@ macro_rules! category_events {
             fn published() -> Vec<$crate::codec::Published> {
                 vec![$($($($crate::codec::Published {
                     event_type: $crate::envelope::EventType::new($name, $old_version),
-                    schema: $crate::codec::schema_generator().into_root_schema_for::<$old>(),
+                    schema: $crate::schema::of::<$old>(),
                 },)*)?
                 $crate::codec::Published {
                     event_type: $crate::envelope::EventType::new($name, $version),
-                    schema: $crate::codec::schema_generator().into_root_schema_for::<$payload>(),
+                    schema: $crate::schema::of::<$payload>(),
                 },)*]
             }
         }

@@ -90,6 +90,7 @@ id! {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
+#[schemars(extend("x-open" = true))]
 #[expect(missing_docs, reason = "each is the record of the same name")]
 pub enum Category {
     Account,
@@ -104,8 +105,7 @@ pub enum Category {
     Token,
     Organization,
     Numbering,
-    // The acts of administration. No payload names them: published schemas list the categories
-    // above, and those lists never change.
+    // The acts of administration. No payload names them.
     #[serde(skip_deserializing)]
     #[schemars(skip)]
     Administration,
@@ -223,9 +223,9 @@ impl From<StreamName> for RecordRef {
 
 macro_rules! one_of {
     ($($(#[$meta:meta])* $name:ident { $($variant:ident($id:ident)),* })*) => {$(
-        $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "type", content = "id", rename_all = "lowercase", deny_unknown_fields)]
+        $(#[$meta])*
         #[expect(missing_docs, reason = "each names the record of the same name")]
         pub enum $name { $($variant($id)),* }
 
@@ -249,8 +249,10 @@ one_of! {
     /// Who buys: an account or a contact (Dynamics's `Customer` look-up).
     CustomerRef { Account(AccountId), Contact(ContactId) }
     /// Who owns a record.
+    #[schemars(extend("x-open" = true))]
     Principal { User(UserId) }
     /// What a sale can be started from, and what a connection can end at.
+    #[schemars(extend("x-open" = true))]
     PartyRef { Account(AccountId), Contact(ContactId), Opportunity(OpportunityId) }
 }
 

@@ -12,6 +12,7 @@ pub mod customers;
 pub mod sales;
 pub mod access;
 pub mod codec;
+mod schema;
 pub mod evidence;
 
 pub use codec::{CrmEvent, DecodeError, Payload};

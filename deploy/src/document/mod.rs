@@ -52,7 +52,8 @@ pub fn document() -> Value {
                 answers HEAD alike, without the body. Errors are problem details (RFC 9457) with a \
                 stable `code`; `x-refusal-codes` says what each rule's code means. What is no \
                 operation is 404 `route.unknown` or `command.unknown`; other methods are 405 \
-                `method.not_allowed`, and `Allow` names the right ones.",
+                `method.not_allowed`, and `Allow` names the right ones. A list marked `x-open` \
+                grows with the product: take what it does not name yet as a text.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "security": [{ "token": [] }],

@@ -24,6 +24,7 @@ category_events! {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(extend("x-open" = true))]
 pub enum NumberKind {
     /// Quotes, `Q-2026-000001`.
     Quote,
