@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, convert::Infallible};
 
 use schemars::Schema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -67,8 +67,13 @@ pub trait CategoryEvents: Sized + PersonalFields {
     /// When a personal value is not sealed.
     fn encode(&self) -> Result<Box<RawValue>, serde_json::Error>;
 
-    /// Reads the data of a published type; `None` when this build does not know the type.
-    fn decode(name: &str, version: u16, data: &str) -> Option<Result<Self, serde_json::Error>>;
+    /// Reads the data of a published type, of that event; `None` when this build does not know the type.
+    fn decode(
+        name: &str,
+        version: u16,
+        data: &str,
+        event: EventId,
+    ) -> Option<Result<Self, serde_json::Error>>;
 
     /// Every published type of the category, with its schema.
     fn published() -> Vec<Published>;
@@ -109,11 +114,15 @@ macro_rules! category_events {
                 name: &str,
                 version: u16,
                 data: &str,
+                event: $crate::ids::EventId,
             ) -> Option<Result<Self, serde_json::Error>> {
                 match (name, version) {
-                    $(($name, $version) => Some(serde_json::from_str(data).map(Self::$variant)),)*
+                    $(($name, $version) => Some(
+                        $crate::codec::stored(data, event).map(Self::$variant),
+                    ),)*
                     $($($(($name, $old_version) => Some(
-                        serde_json::from_str::<$old>(data).map(|old| Self::$variant(old.into())),
+                        $crate::codec::stored::<$old>(data, event)
+                            .map(|old| Self::$variant(old.into())),
                     ),)*)?)*
                     _ => None,
                 }
@@ -183,10 +192,11 @@ macro_rules! crm_event {
                 name: &str,
                 version: u16,
                 data: &str,
+                event: EventId,
             ) -> Option<Result<Self, serde_json::Error>> {
                 match Category::from_name(category)? {
-                    $(Category::$category =>
-                        <$events>::decode(name, version, data).map(|event| event.map(Self::$category)),)*
+                    $(Category::$category => <$events>::decode(name, version, data, event)
+                        .map(|event| event.map(Self::$category)),)*
                 }
             }
 
@@ -244,6 +254,9 @@ pub struct Payload {
     pub seen: BTreeMap<String, Version>,
 }
 
+/// The path of the reason.
+const REASON: Cow<'static, str> = Cow::Borrowed("reason");
+
 impl PersonalFields for Payload {
     fn visit_personal<V: PersonalVisitor>(
         &mut self,
@@ -251,7 +264,7 @@ impl PersonalFields for Payload {
         visitor: &mut V,
     ) -> Result<(), V::Error> {
         self.event.visit_personal(path, visitor)?;
-        self.reason.visit_personal(&Cow::Borrowed("reason"), visitor)
+        self.reason.visit_personal(&REASON, visitor)
     }
 }
 
@@ -306,16 +319,27 @@ impl Payload {
         let PayloadIn { data, reason, seen } =
             serde_json::from_slice(&event.payload).map_err(failed)?;
         let category = name.split('.').next().unwrap_or_default();
-        let decoded = CrmEvent::decode_data(category, name, *version, data.get())
+        let decoded = CrmEvent::decode_data(category, name, *version, data.get(), event.event_id)
             .ok_or_else(|| DecodeError::UnknownType {
                 name: name.clone().into_owned(),
                 version: *version,
             })?
             .map_err(failed)?;
         let mut payload = Self { event: decoded, reason, seen };
-        let Ok(()) = payload.visit_personal(&Cow::Borrowed(""), &mut Stamp(event.event_id));
+        let Ok(()) = payload.reason.visit_personal(&REASON, &mut Stamp(event.event_id));
         Ok(payload)
     }
+}
+
+/// Reads data in the shape it is stored in. Each sealed value learns where it was sealed before an older
+/// shape turns into the newest, which may call its field something else.
+pub(crate) fn stored<T: DeserializeOwned + PersonalFields>(
+    data: &str,
+    event: EventId,
+) -> Result<T, serde_json::Error> {
+    let mut stored: T = serde_json::from_str(data)?;
+    let Ok(()) = stored.visit_personal(&Cow::Borrowed(""), &mut Stamp(event));
+    Ok(stored)
 }
 
 /// Tells every sealed value where it was sealed.
@@ -324,7 +348,7 @@ struct Stamp(EventId);
 impl PersonalVisitor for Stamp {
     type Error = Infallible;
 
-    fn visit<T: Serialize + serde::de::DeserializeOwned>(
+    fn visit<T: Serialize + DeserializeOwned>(
         &mut self,
         path: &Cow<'static, str>,
         value: &mut Personal<T>,
@@ -339,3 +363,7 @@ impl PersonalVisitor for Stamp {
 #[cfg(test)]
 #[path = "codec_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "upcast_tests.rs"]
+mod upcast_tests;

@@ -234,7 +234,7 @@ struct Paths(Vec<String>);
 impl PersonalVisitor for Paths {
     type Error = Infallible;
 
-    fn visit<T: Serialize + serde::de::DeserializeOwned>(
+    fn visit<T: Serialize + DeserializeOwned>(
         &mut self,
         path: &Cow<'static, str>,
         _: &mut Personal<T>,

@@ -305,11 +305,13 @@ personal_fields! {
     OlderLogAccepted {}
     ClockConfirmed {}
     UserAdded { name, email }
+    UserAddedV1 { name, email }
     UserChanged { name, email }
     UserDisabled {}
     UserEnabled {}
     UserTokenGiven {}
     TokenIssued { label }
+    TokenIssuedV1 { label }
     TokenAccepted {}
     TokenRecovered {}
     TokenRevoked {}
