@@ -18,7 +18,7 @@ use hyper_util::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::import::{Busy, CommandSink, ItemAnswer};
+use deploy_import::{Busy, CommandSink, ItemAnswer};
 
 /// How long a request may take before the service counts as gone. A full batch takes far less.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -15,9 +15,9 @@ use crate::{
     config::Cli,
     exit::{Code, Exit},
     modes::check_secret,
-    regular,
     settings::{self, Names, refuse_strangers, usage},
 };
+use deploy_console::regular;
 
 /// No file of settings is longer.
 const MAX_BYTES: u64 = 64 * 1024;

@@ -9,9 +9,9 @@ use crate::{
     embedded::start,
     exit::{Code, Exit},
     modes::check_secret,
-    regular,
     running::Running,
 };
+use deploy_console::regular;
 
 /// A service, and the product if it was started for this command.
 pub struct Connected {

@@ -217,7 +217,7 @@ fn instants() -> Vec<Row> {
         // Moments have an offset: none of them is a local time. Lists have local times.
         row(67, "local times that are not, or are twice")
             .asks([wrong("2026-03-08T02:30:00[America/New_York]")])
-            .test("deploy/src/import/values_tests.rs::a_local_time_that_never_was_is_refused"),
+            .test("deploy/import/src/values_tests.rs::a_local_time_that_never_was_is_refused"),
         // A deal may have been won before it was entered; a day in a hundred years is a day.
         row(68, "days in an odd order").asks([
             won("2199-12-31").refused(422, "opportunity.close_date_future"),

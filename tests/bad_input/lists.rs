@@ -104,7 +104,7 @@ fn records() -> Vec<Row> {
                 no_list("1,001 columns", format!("name,{}\nA\n", columns[..1_000].join(",")), "more than 1000 columns"),
                 no_list("10,001 columns", format!("name,{}\nA\n", columns.join(",")), "more than 10000 fields"),
             ])
-            .test("deploy/src/import/reader_tests.rs::a_field_beyond_the_limit_refuses_its_row_and_memory_stays_bounded"),
+            .test("deploy/import/src/reader_tests.rs::a_field_beyond_the_limit_refuses_its_row_and_memory_stays_bounded"),
         row(123, "characters that control").lists([
             refused("NUL", "name\nA\0B\nC\n", "a NUL byte", 1),
             refused("ESC", "name\nA\u{1b}[31mB\nC\n", "control characters", 1),
@@ -169,7 +169,7 @@ fn again() -> Vec<Row> {
     ];
     vec![
         row(126, "the same list again")
-            .test("deploy/src/import/import_tests.rs::a_second_import_changes_nothing")
+            .test("deploy/import/src/import_tests.rs::a_second_import_changes_nothing")
             .test("tests/operating/import.rs::an_import_gives_every_figure_and_a_second_one_changes_nothing"),
         Row::not(127, "uploads that are cut", "uploads"),
         row(128, "an import that is killed")

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Result;
-use deploy::import::{CommandSink, ImportOptions, ItemAnswer, StepSummary, Summary, run};
+use deploy_import::{CommandSink, ImportOptions, ItemAnswer, StepSummary, Summary, run};
 use events::values::Zone;
 use serde_json::{Value, json};
 

@@ -3,10 +3,10 @@
 use crate::{
     config::{Import, Service},
     exit::{Code, Exit},
-    import::{self, ImportOptions},
     operator::{print, until_shown},
     service::{Connected, Missing},
 };
+use deploy_import::{self as import, ImportOptions};
 
 /// Imports lists, and waits until questions show what was imported.
 ///

@@ -21,8 +21,8 @@ use crate::{
     exit::{Code, Exit},
     progress::Line,
     shown::all_shown,
-    telling::progress,
 };
+use deploy_console::telling::progress;
 
 /// Runs some long work of the service and shows its progress; answers with what it saw.
 async fn watch_work(client: &Client, path: &str, body: &Value) -> Result<Value, Exit> {

@@ -14,10 +14,10 @@ use crate::{
     config::{Demo, Service},
     draw::system_clock,
     exit::{Code, Exit},
-    import::{CommandSink, ItemAnswer},
     service::{Connected, Missing},
     shown::all_shown,
 };
+use deploy_import::{CommandSink, ItemAnswer};
 
 /// How many commands are sent at a time.
 const BATCH: usize = 500;

@@ -8,7 +8,7 @@ use events::values::Zone;
 use serde::Deserialize;
 
 use super::encoding::Encoding;
-use crate::regular;
+use deploy_console::regular;
 
 /// Stands in `key` for the number of the row: for lists whose only natural key is personal.
 pub const ROW_KEY: &str = "#row";

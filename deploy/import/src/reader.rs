@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use aws_lc_rs::digest;
 
-use crate::regular;
+use deploy_console::regular;
 
 use super::{
     encoding::Encoding,

@@ -199,7 +199,7 @@ async fn batches_under_way_together_keep_the_order_of_the_report() {
 
 #[test]
 fn every_mapping_of_the_project_is_a_good_one() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mappings");
     let mut seen = 0;
     for set in fs::read_dir(folder).unwrap() {
         for file in fs::read_dir(set.unwrap().path()).unwrap() {

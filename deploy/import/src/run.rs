@@ -22,7 +22,7 @@ use super::{
     report::{Outcome, StepSummary, Summary, Unfinished},
     sink::CommandSink,
 };
-use crate::telling::progress;
+use deploy_console::telling::progress;
 
 /// How many commands go in one request: one durable write of the service takes them all.
 const BATCH: usize = 500;
