@@ -28,7 +28,7 @@ pub(crate) fn of(sources: &[Source], name: &str) -> Vec<Vec<String>> {
 
 fn needs(sources: &[Source], name: &str) -> Needs {
     let mut needs = Needs::new();
-    let of_crate = sources.iter().filter(|source| source.is_in(name) && !source.is_test);
+    let of_crate = sources.iter().filter(|source| source.of == name && !source.is_test);
     let of_crate: Vec<_> = of_crate.filter_map(|source| Some((module(source)?, source))).collect();
     let modules: BTreeSet<_> = of_crate.iter().map(|(module, _)| module.clone()).collect();
     for (module, source) in &of_crate {

@@ -6,6 +6,8 @@ use super::{below, read};
 
 /// A file.
 pub(crate) struct Source {
+    /// The folder of its crate.
+    pub(crate) of: String,
     pub(crate) path: PathBuf,
     pub(crate) text: String,
     pub(crate) is_test: bool,
@@ -25,13 +27,15 @@ const OF_TESTS: [&str; 8] = [
 
 /// All files of these crates.
 pub(crate) fn sources(root: &Path, crates: &[&str]) -> Vec<Source> {
-    let files = crates.iter().flat_map(|name| below(&root.join(name).join("src")));
-    let source = |path: PathBuf| {
-        let is_test = path.to_string_lossy().ends_with("_tests.rs")
-            || path.iter().any(|part| OF_TESTS.iter().any(|name| part == *name));
-        Source { text: read(&path), path, is_test }
-    };
-    files.map(source).collect()
+    let mut sources = Vec::new();
+    for of in crates {
+        for path in below(&root.join(of).join("src")) {
+            let is_test = path.to_string_lossy().ends_with("_tests.rs")
+                || path.iter().any(|part| OF_TESTS.iter().any(|name| part == *name));
+            sources.push(Source { of: (*of).to_owned(), text: read(&path), path, is_test });
+        }
+    }
+    sources
 }
 
 impl Source {
@@ -47,10 +51,6 @@ impl Source {
     /// Whether it is in one of these folders.
     pub(crate) fn is_below(&self, folders: &[&str]) -> bool {
         self.path.iter().any(|part| folders.iter().any(|name| part == *name))
-    }
-
-    pub(crate) fn is_in(&self, name: &str) -> bool {
-        self.path.iter().any(|part| part == name)
     }
 }
 

@@ -65,6 +65,9 @@ const TOP_LEVEL: [&str; 10] = [
     "tests",
 ];
 
+/// The areas of the domain, and what processes in them make of events.
+const AREAS: [&str; 4] = ["access", "customers", "sales", "processes"];
+
 const MAX_FILE_LINES: usize = 400;
 const MAX_README_LINES: usize = 250;
 
@@ -301,6 +304,23 @@ fn only_the_configuration_reads_the_environment() {
             );
         }
     }
+}
+
+/// A kind of event or record that is new is seen wherever kinds are told apart, or does not compile.
+#[test]
+fn no_area_takes_whatever_kinds_there_are() {
+    let lint = "#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]";
+    let mut areas = 0;
+    for name in ["events", "command-service", "projection-service", "query-api"] {
+        for area in AREAS {
+            let path = root().join(name).join("src").join(area).join("mod.rs");
+            if path.is_file() {
+                areas += 1;
+                assert!(text_of(&path).contains(lint), "{}: add {lint}", shown(&path));
+            }
+        }
+    }
+    assert!(areas >= AREAS.len(), "{areas} areas were found");
 }
 
 /// The name of the crate in a folder.

@@ -1,4 +1,5 @@
 //! The organisation, users and tokens: what may happen to them.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod organization;
 mod organization_commands;

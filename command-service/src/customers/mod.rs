@@ -1,4 +1,5 @@
 //! Accounts, contacts, connections and notes: what may happen to them.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 use std::collections::BTreeMap;
 

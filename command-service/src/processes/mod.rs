@@ -2,6 +2,7 @@
 //!
 //! They have no state and no streams of their own. The ids of their commands follow from the event,
 //! so reacting to an event again asks for the same thing again, and nothing happens twice.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod quote_acceptance;
 mod opportunity_quotes;

@@ -14,11 +14,10 @@ use crate::{
 
 /// The customer a contact can no longer be the primary contact of.
 fn left(event: &ContactEvent, own: &Record) -> Option<CustomerRef> {
-    match event {
-        ContactEvent::ParentChanged(changed) if changed.from != changed.to => changed.from,
-        ContactEvent::Deactivated(_) => Contact::of(own)?.created()?.parent,
-        _ => None,
+    if let ContactEvent::ParentChanged(changed) = event {
+        return changed.from.filter(|from| Some(*from) != changed.to);
     }
+    matches!(event, ContactEvent::Deactivated(_)).then(|| Contact::of(own)?.created()?.parent)?
 }
 
 pub(super) fn react(event: &CrmEvent, own: &Record, stream: StreamName) -> Vec<Reaction> {

@@ -10,10 +10,7 @@ use super::Reaction;
 use crate::sales::{PlaceOrder, WinOpportunity};
 
 const fn accepted(event: &CrmEvent) -> Option<&QuoteAccepted> {
-    match event {
-        CrmEvent::Quote(QuoteEvent::Accepted(accepted)) => Some(accepted),
-        _ => None,
-    }
+    if let CrmEvent::Quote(QuoteEvent::Accepted(accepted)) = event { Some(accepted) } else { None }
 }
 
 pub(super) fn place_order(event: &CrmEvent, stream: StreamName) -> Option<Reaction> {

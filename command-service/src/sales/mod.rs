@@ -1,4 +1,5 @@
 //! Opportunities, quotes, orders and their numbers: what may happen to them.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod shared;
 mod opportunity;

@@ -1,4 +1,5 @@
 //! The organisation, its users and their API tokens, and what administrators did.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod administration;
 mod needs;

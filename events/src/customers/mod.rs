@@ -1,4 +1,5 @@
 //! Accounts and contacts, the relationships between them, and notes.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod shared;
 mod account;

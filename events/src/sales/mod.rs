@@ -1,4 +1,5 @@
 //! Opportunities, quotes and orders: one sale in different states of transition.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod opportunity;
 mod document;

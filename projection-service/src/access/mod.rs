@@ -1,4 +1,5 @@
 //! The organisation, its users and their API tokens, as they were at any moment.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod organization;
 mod token;

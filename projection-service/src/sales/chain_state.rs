@@ -84,10 +84,18 @@ impl Chain {
             Moved::Active(total) => self.set_live(fact, Some(*total)),
             Moved::Withdrawn => self.set_live(fact, None),
             Moved::Owner(owner) => self.set_owner(fact, *owner),
-            moved => {
+            Moved::Parties { .. }
+            | Moved::Stage(_)
+            | Moved::Probability(_)
+            | Moved::Estimate(_)
+            | Moved::Close(_)
+            | Moved::Won { .. }
+            | Moved::Lost { .. }
+            | Moved::Reopened
+            | Moved::Touched => {
                 if let Some((deal, ending)) = &mut self.deal {
-                    apply_to_deal(deal, moved);
-                    apply_to_ending(ending, fact.position, moved);
+                    apply_to_deal(deal, &fact.moved);
+                    apply_to_ending(ending, fact.position, &fact.moved);
                 }
             }
         }

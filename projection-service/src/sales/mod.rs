@@ -1,4 +1,5 @@
 //! Opportunities, quotes and orders, the chains they form, and the revenue to expect of them.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod opportunity;
 mod quote;

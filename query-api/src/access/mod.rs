@@ -1,4 +1,5 @@
 //! Questions about the organisation, its users and their tokens.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 mod tokens;
 

@@ -1,4 +1,5 @@
 //! Questions about deals, documents, and the revenue to expect of them.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 pub(crate) mod chains;
 pub(crate) mod checkpoints;

@@ -268,7 +268,7 @@ async fn sum_up(app: &App, mut moment: Moment, wish: &Wish) -> Answered {
             Value::Int(month) if wish.by == By::Period => {
                 Day::from_number(month).map(|month| wish.grain.begin(month).number()).into()
             }
-            key => key,
+            key @ (Value::Null | Value::Int(_) | Value::Text(_) | Value::Id(_)) => key,
         };
         add(groups.entry((key, currency)).or_default(), &sum);
     }
