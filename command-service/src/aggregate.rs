@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use events::{
     Actor, CrmEvent, Instant, Version,
     access::Scope,
-    codec::CategoryEvents,
+    category::CategoryEvents,
     ids::{
         AccountId, CommandId, ConnectionRoleId, ContactId, KeyId, OpportunityId, QuoteId,
         RecordRef, StreamName, TokenId, UserId,

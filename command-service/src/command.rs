@@ -2,7 +2,7 @@
 
 use events::{
     access::{Access, Scope},
-    codec::CategoryEvents,
+    category::CategoryEvents,
     ids::Category,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};

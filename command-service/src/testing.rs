@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc};
 use events::{
     Actor, ActorKind, CrmEvent, Instant, Version,
     access::{OrganizationFounded, Scope},
-    codec::CategoryEvents,
+    category::CategoryEvents,
     ids::{CommandId, KeyId, StreamName, TokenId, UserId},
     money::Currency,
     values::{Line, Zone},

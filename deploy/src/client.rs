@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
+use deploy_import::{Busy, CommandSink, ItemAnswer};
 use events::values::Zone;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -17,8 +18,6 @@ use hyper_util::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-
-use deploy_import::{Busy, CommandSink, ItemAnswer};
 
 /// How long a request may take before the service counts as gone. A full batch takes far less.
 const DEADLINE: Duration = Duration::from_secs(60);

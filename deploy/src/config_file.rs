@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::{ArgMatches, Command, FromArgMatches, parser::ValueSource};
+use deploy_console::regular;
 use toml::Value;
 
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
     modes::check_secret,
     settings::{self, Names, refuse_strangers, usage},
 };
-use deploy_console::regular;
 
 /// No file of settings is longer.
 const MAX_BYTES: u64 = 64 * 1024;

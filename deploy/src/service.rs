@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use deploy_console::regular;
+
 use crate::{
     client::Client,
     config::{Service, Target},
@@ -11,7 +13,6 @@ use crate::{
     modes::check_secret,
     running::Running,
 };
-use deploy_console::regular;
 
 /// A service, and the product if it was started for this command.
 pub struct Connected {

@@ -75,7 +75,7 @@ fn schemas() -> &'static BTreeMap<(String, u16), String> {
     static SCHEMAS: OnceLock<BTreeMap<(String, u16), String>> = OnceLock::new();
     SCHEMAS.get_or_init(|| {
         let published = CrmEvent::published().into_iter();
-        let one = |published: events::codec::Published| {
+        let one = |published: events::category::Published| {
             let name = published.event_type.name.into_owned();
             ((name, published.event_type.version), published.schema.as_value().to_string())
         };

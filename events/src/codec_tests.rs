@@ -6,6 +6,10 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use std::convert::Infallible;
+
+use serde::de::DeserializeOwned;
+
 use super::*;
 use crate::{
     customers::{

@@ -8,11 +8,12 @@ pub mod values;
 pub mod money;
 pub mod personal;
 pub mod envelope;
+mod schema;
+pub mod category;
 pub mod customers;
 pub mod sales;
 pub mod access;
 pub mod codec;
-mod schema;
 pub mod evidence;
 
 pub use codec::{CrmEvent, DecodeError, Payload};

@@ -19,6 +19,14 @@ use crate::{
 
 pub use crate::erased::Erased;
 
+/// The published name of a variant without content: the same in columns, documents and events.
+pub(crate) fn serde_name<T: Serialize>(variant: &T) -> String {
+    match serde_json::to_value(variant) {
+        Ok(serde_json::Value::String(name)) => name,
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
 /// Whether a record is in use: Dynamics's `statecode` of accounts, contacts and users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RecordState {

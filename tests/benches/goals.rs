@@ -2,6 +2,8 @@
 //!
 //! A goal whose yardstick, or whose peer, was not part of the run is left out.
 
+use Figure::{Mib, P50, P99, PerSecond};
+
 use crate::{
     names::{
         BARE_POSTGRES, BARE_SQLITE, CLUSTER, COLD_START, COMMANDS, CREATE, ECHO, EMBEDDED, FLUSH,
@@ -12,7 +14,6 @@ use crate::{
     report::Line,
     table::{median, number},
 };
-use Figure::{Mib, P50, P99, PerSecond};
 
 /// What is looked at in a line.
 #[derive(Clone, Copy, PartialEq, Eq)]

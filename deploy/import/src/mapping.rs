@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, bail};
 use command_service::body::{ParseError, explain_tree};
+use deploy_console::regular;
 use events::values::Zone;
 use serde::Deserialize;
 
 use super::encoding::Encoding;
-use deploy_console::regular;
 
 /// Stands in `key` for the number of the row: for lists whose only natural key is personal.
 pub const ROW_KEY: &str = "#row";

@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_lc_rs::digest;
-
 use deploy_console::regular;
 
 use super::{

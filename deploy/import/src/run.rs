@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use deploy_console::telling::progress;
 use events::values::Zone;
 use indicatif::ProgressBar;
 use tokio::sync::watch;
@@ -22,7 +23,6 @@ use super::{
     report::{Outcome, StepSummary, Summary, Unfinished},
     sink::CommandSink,
 };
-use deploy_console::telling::progress;
 
 /// How many commands go in one request: one durable write of the service takes them all.
 const BATCH: usize = 500;

@@ -5,14 +5,13 @@ mod examples;
 mod links;
 mod operating;
 
+use errors::Shared;
+use examples::{Examples, add_examples};
 use schemars::{
     SchemaGenerator,
     generate::{Contract, SchemaSettings},
 };
 use serde_json::{Map, Value, json};
-
-use errors::Shared;
-use examples::{Examples, add_examples};
 
 /// Where the definitions of what is sent lie while the document is made.
 const ASKED: &str = "#/components/asked/";

@@ -1,12 +1,13 @@
 //! `annals import`: lists into commands, by a mapping file.
 
+use deploy_import::{self as import, ImportOptions};
+
 use crate::{
     config::{Import, Service},
     exit::{Code, Exit},
     operator::{print, until_shown},
     service::{Connected, Missing},
 };
-use deploy_import::{self as import, ImportOptions};
 
 /// Imports lists, and waits until questions show what was imported.
 ///

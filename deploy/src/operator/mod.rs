@@ -12,6 +12,7 @@ pub mod migrate;
 
 use std::io::Write;
 
+use deploy_console::telling::progress;
 use hyper::StatusCode;
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -22,7 +23,6 @@ use crate::{
     progress::Line,
     shown::all_shown,
 };
-use deploy_console::telling::progress;
 
 /// Runs some long work of the service and shows its progress; answers with what it saw.
 async fn watch_work(client: &Client, path: &str, body: &Value) -> Result<Value, Exit> {

@@ -6,12 +6,12 @@
 use std::{collections::HashMap, str::FromStr};
 
 use aws_lc_rs::hmac;
-
-use crate::keys::KeyBatch;
 use events::{
     envelope::{Instant, Leaf, Position},
     ids::LogId,
 };
+
+use crate::keys::KeyBatch;
 
 /// What a mark begins with: its kind and its form. It is part of what the code at the end proves.
 const FIRST_LINE: &str = "annals mark 1";

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{codec::category_events, personal::personal_fields, values::Line};
+use crate::{category::category_events, personal::personal_fields, values::Line};
 
 category_events! {
     /// Something that an administrator did to the installation.

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::category_events,
+    category::category_events,
     envelope::Instant,
     ids::{KeyId, TokenId, UserId},
     money::Currency,

@@ -8,7 +8,7 @@ use super::{
     OwnerAssigned, Reactivated,
 };
 use crate::{
-    codec::category_events,
+    category::category_events,
     envelope::Version,
     ids::{AccountId, ContactId, KeyId, Principal},
     money::Money,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::category_events,
+    category::category_events,
     ids::{Category, ConnectionRoleId, KeyId, PartyRef},
     personal::{Personal, personal_fields},
     values::{Change, Day, Line, Prose},

@@ -8,7 +8,7 @@ use super::{
     OwnerAssigned, Reactivated,
 };
 use crate::{
-    codec::category_events,
+    category::category_events,
     ids::{CustomerRef, KeyId, Principal},
     personal::{Personal, personal_fields},
     values::{Change, Day, Email, Line, Prose},

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::category_events,
+    category::category_events,
     ids::{NumberingId, RecordRef, derived},
     personal::personal_fields,
 };

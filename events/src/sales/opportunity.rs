@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::category_events,
+    category::category_events,
     customers::OwnerAssigned,
     ids::{ContactId, CustomerRef, KeyId, Principal, QuoteId},
     money::{Currency, Money, Percent},

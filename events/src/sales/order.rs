@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DocumentLine, DocumentTerms, Totals};
 use crate::{
-    codec::category_events,
+    category::category_events,
     customers::{Address, OwnerAssigned},
     ids::{ContactId, CustomerRef, KeyId, OpportunityId, Principal, QuoteId},
     money::Currency,

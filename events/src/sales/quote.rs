@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Discount, DocumentLine, DocumentTerms, Prefill, Totals};
 use crate::{
-    codec::category_events,
+    category::category_events,
     customers::{Address, OwnerAssigned},
     ids::{ContactId, CustomerRef, KeyId, OpportunityId, OrderId, Principal},
     money::{Currency, Money, Percent},

@@ -14,8 +14,9 @@ use events::{
 };
 
 use crate::{
-    customers::shared::{address_set, serde_name},
+    customers::shared::address_set,
     projector::Fact,
+    record::serde_name,
     record::{Erased, Record, RecordState, folded, record, record_projector, version_value},
     table::{ColumnType, Keeping, Table, Value, column, optional},
 };

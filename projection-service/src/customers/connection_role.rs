@@ -8,8 +8,8 @@ use events::{
 };
 
 use crate::{
-    customers::shared::serde_name,
     projector::Fact,
+    record::serde_name,
     record::{Erased, Record, RecordState, folded, record, record_projector, version_value},
     table::{ColumnType, Keeping, Table, Value, column},
 };

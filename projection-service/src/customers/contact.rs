@@ -13,8 +13,9 @@ use events::{
 };
 
 use crate::{
-    customers::shared::{address_set, serde_name},
+    customers::shared::address_set,
     projector::Fact,
+    record::serde_name,
     record::{
         Erased, Record, RecordState, folded, record, record_projector, reference_values,
         version_value,

@@ -16,5 +16,4 @@ pub use connection::*;
 pub use connection_role::*;
 pub use contact::*;
 pub use note::*;
-pub(crate) use shared::serde_name;
 pub use timeline::*;

@@ -6,9 +6,8 @@ use events::{
     customers::{Address, AddressKind},
     personal::Personal,
 };
-use serde::Serialize;
 
-use crate::record::Erased;
+use crate::record::{Erased, serde_name};
 
 /// Sets or removes one address.
 pub(super) fn address_set(
@@ -23,13 +22,5 @@ pub(super) fn address_set(
         addresses.insert(kind, opened);
     } else {
         addresses.remove(&kind);
-    }
-}
-
-/// The published name of a variant without content: the same in columns, documents and events.
-pub(crate) fn serde_name<T: Serialize>(variant: &T) -> String {
-    match serde_json::to_value(variant) {
-        Ok(serde_json::Value::String(name)) => name,
-        Ok(_) | Err(_) => String::new(),
     }
 }

@@ -12,7 +12,11 @@ use events::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{customers::serde_name, customers::timeline_sales, projector::Fact, record::Erased};
+use crate::{
+    customers::timeline_sales,
+    projector::Fact,
+    record::{Erased, serde_name},
+};
 
 /// An entry without the columns that the envelope gives.
 #[derive(Debug, Default)]

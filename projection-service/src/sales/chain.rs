@@ -10,8 +10,8 @@ use events::{
 use uuid::Uuid;
 
 use crate::{
-    customers::serde_name,
     projector::{Change, Changes, Fact, ProjectError, Projector, Rows},
+    record::serde_name,
     record::{cell, reference_values, step},
     sales::{ORDERS, OpportunityRecord, OrderRecord, QUOTES, QuoteRecord},
     table::{ColumnType, Keeping, Row, Table, Value, column, optional},

@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    customers::serde_name,
     projector::Fact,
+    record::serde_name,
     record::{
         Erased, Record, day_value, folded, record, record_projector, reference_values,
         version_value,

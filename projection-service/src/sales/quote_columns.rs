@@ -6,8 +6,8 @@ use events::{
 };
 
 use crate::{
-    customers::serde_name,
     projector::Fact,
+    record::serde_name,
     record::{Record, day_value, folded, reference_values, version_value},
     sales::{QuoteRecord, fold_quote},
     table::{ColumnType, Keeping, Table, Value, column, optional},

@@ -20,7 +20,6 @@ use events_log::{
     keys::Unsealer,
     store::{EventFeed, StreamReader},
 };
-
 use projection_service::read_view::ReadView;
 use tokio::sync::Semaphore;
 

@@ -5,6 +5,7 @@ mod words;
 mod company;
 mod sales;
 
+use deploy_import::{CommandSink, ItemAnswer};
 use serde_json::Value;
 
 use self::company::Company;
@@ -17,7 +18,6 @@ use crate::{
     service::{Connected, Missing},
     shown::all_shown,
 };
-use deploy_import::{CommandSink, ItemAnswer};
 
 /// How many commands are sent at a time.
 const BATCH: usize = 500;

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use events::envelope::Position;
+
 use super::{
     Bus, Message, Publisher, Subscription,
     testing::{event, message},
 };
-use events::envelope::Position;
 
 /// Longer than any bus needs for a handful of messages.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -2,17 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use events::{
+    envelope::{Position, Recorded},
+    evidence::{leaf, sha256},
+    ids::LogId,
+};
 use tokio::time::timeout;
 
 use super::{Message, Subscription};
 #[cfg(feature = "planted")]
 use crate::planted::Mistake;
 use crate::store::{EventFeed, StoreError};
-use events::{
-    envelope::{Position, Recorded},
-    evidence::{leaf, sha256},
-    ids::LogId,
-};
 
 /// Yields every event of the log once, in order, without holes.
 ///

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use events::envelope::Position;
 use tokio::{
     sync::broadcast::{
         Receiver, Sender, channel,
@@ -17,7 +18,6 @@ use tokio::{
 
 use super::{Bus, BusError, Last, Message, Publisher, Subscription};
 use crate::store::Answer;
-use events::envelope::Position;
 
 type Batch = Arc<[Message]>;
 

@@ -18,8 +18,9 @@ pub use in_process::InProcessBus;
 
 use std::{sync::Arc, time::Duration};
 
-use crate::store::Answer;
 use events::envelope::{Leaf, Position, Recorded};
+
+use crate::store::Answer;
 
 /// One event on its way.
 #[derive(Clone, Debug)]

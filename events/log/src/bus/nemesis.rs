@@ -8,11 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use events::envelope::Position;
 use tokio::{sync::Notify, time::timeout};
 
 use super::{Bus, BusError, Last, Message, Publisher, Subscription};
 use crate::store::Answer;
-use events::envelope::Position;
 
 /// A small generator of numbers that a seed decides (xorshift64*).
 #[derive(Clone, Debug)]

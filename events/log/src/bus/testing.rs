@@ -6,11 +6,6 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use tokio::sync::Notify;
-use uuid::Uuid;
-
-use super::Message;
-use crate::store::{Answer, EventFeed, Head, StoreError};
 use events::{
     envelope::{
         Actor, ActorKind, Cause, Channel, EventType, Instant, NewEvent, Position, Recorded, Version,
@@ -18,6 +13,11 @@ use events::{
     evidence::{leaf, sha256},
     ids::{Category, CommandId, LogId, StreamName},
 };
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::Message;
+use crate::store::{Answer, EventFeed, Head, StoreError};
 
 /// The log of every sample event.
 pub const LOG: LogId = LogId(Uuid::from_u128(0x0106));

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use super::*;
 use events::{
     codec::CrmEvent,
     envelope::{Instant, Version},
     evidence::leaf,
     ids::{Category, StreamName},
 };
+
+use super::*;
 
 fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden"))

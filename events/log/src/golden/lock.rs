@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use events::{codec::CrmEvent, evidence::sha256};
+use serde_json::Value;
 
 /// What `schemas.lock` must hold: `name version sha256`, sorted, a line each.
 ///

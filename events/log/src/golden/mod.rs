@@ -12,11 +12,6 @@ use std::{borrow::Cow, error::Error, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, value::RawValue};
-use uuid::Uuid;
-
-use crate::keys::{Keyring, MemoryKeys};
 use events::{
     codec::Payload,
     envelope::{Actor, ActorKind, Cause, Channel, EventType, NewEvent},
@@ -24,6 +19,11 @@ use events::{
     ids::{CommandId, KeyId, LogId},
     personal::{Personal, PersonalFields, PersonalVisitor},
 };
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, value::RawValue};
+use uuid::Uuid;
+
+use crate::keys::{Keyring, MemoryKeys};
 
 /// Why a golden file is none.
 pub type Failure = Box<dyn Error + Send + Sync>;

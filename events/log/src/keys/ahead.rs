@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use events::ids::KeyId;
 use uuid::Builder;
 use zeroize::Zeroizing;
 
@@ -19,7 +20,6 @@ use super::{
     cipher::{KEY_LENGTH, fill_random, prepare},
     master::{MasterKey, WRAPPED_LENGTH},
 };
-use events::ids::KeyId;
 
 /// How many keys are made at once, in one commit.
 pub(super) const BATCH: usize = 512;

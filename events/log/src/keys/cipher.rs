@@ -6,12 +6,12 @@ use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     rand,
 };
-
-use super::{DataKey, KeyError};
 use events::{
     ids::{EventId, KeyId, LogId},
     personal::{Origin, Sealed},
 };
+
+use super::{DataKey, KeyError};
 
 /// The length of a key in bytes.
 pub(super) const KEY_LENGTH: usize = 32;

@@ -5,10 +5,10 @@
 use std::collections::HashSet;
 
 use aws_lc_rs::aead::{Aad, Nonce};
+use events::ids::KeyId;
 use uuid::Uuid;
 
 use super::{DataKey, KeyEraser, KeyState};
-use events::ids::KeyId;
 
 async fn take(store: &impl KeyEraser) -> KeyId {
     store.take().await.expect("a key is to be had")

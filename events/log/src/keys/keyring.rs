@@ -2,15 +2,15 @@
 
 use std::{borrow::Cow, collections::HashMap, mem, sync::Arc};
 
-use quick_cache::sync::Cache;
-use serde::{Serialize, de::DeserializeOwned};
-
-use super::{DataKey, KeyError, KeyReader, KeyState, KeyStore, cipher, unreadable::Unreadable};
 use events::{
     codec::Payload,
     ids::{EventId, KeyId, LogId},
     personal::{Origin, Personal, PersonalFields, PersonalVisitor, Sealed},
 };
+use quick_cache::sync::Cache;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{DataKey, KeyError, KeyReader, KeyState, KeyStore, cipher, unreadable::Unreadable};
 
 /// How many prepared keys are kept: about 15 MB.
 const CACHED_KEYS: usize = 16_384;

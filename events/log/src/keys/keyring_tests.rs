@@ -2,17 +2,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use events::{
+    customers::{ContactCreated, ContactDetailsChanged, ContactEvent, ContactKind},
+    ids::{Principal, UserId},
+    values::{Change, Email, Line, Prose},
+};
 use uuid::Uuid;
 
 use super::*;
 use crate::{
     keys::{KeyEraser, MemoryKeys},
     store::Answer,
-};
-use events::{
-    customers::{ContactCreated, ContactDetailsChanged, ContactEvent, ContactKind},
-    ids::{Principal, UserId},
-    values::{Change, Email, Line, Prose},
 };
 
 const LOG: LogId = LogId(Uuid::from_u128(1));

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use events::ids::KeyId;
 use uuid::Builder;
 
 use super::{
@@ -10,7 +11,6 @@ use super::{
     cipher::{KEY_LENGTH, fill_random, prepare},
 };
 use crate::store::Answer;
-use events::ids::KeyId;
 
 /// A key store in memory.
 #[derive(Default)]

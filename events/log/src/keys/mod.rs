@@ -20,11 +20,11 @@ pub use unreadable::{Unreadable, sealed_keys, unreadable_keys};
 use std::sync::Arc;
 
 use aws_lc_rs::{aead::LessSafeKey, constant_time::verify_slices_are_equal};
+use events::ids::KeyId;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::store::Answer;
-use events::ids::KeyId;
 
 /// A person's key, ready for use.
 pub type DataKey = Arc<LessSafeKey>;

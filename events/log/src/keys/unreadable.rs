@@ -7,13 +7,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use serde::{Serialize, de::DeserializeOwned};
-
-use super::KeyState;
 use events::{
     ids::KeyId,
     personal::{Personal, PersonalFields, PersonalVisitor},
 };
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::KeyState;
 
 /// How many are known one by one; further ones are only counted.
 const KNOWN: usize = 10_000;

@@ -4,9 +4,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
-
 use events::ids::LogId;
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 /// The advisory lock of whoever looks for a schema and may make it: one at a time.
 const OPENING: i64 = 0x416E_6E4C;

@@ -6,8 +6,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Answer, EventFeed, StoreError};
 use events::envelope::{Position, Recorded};
+
+use super::{Answer, EventFeed, StoreError};
 
 /// How many findings of each kind are kept; the rest is counted.
 pub const KEPT: usize = 20;

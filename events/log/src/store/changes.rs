@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use events::envelope::{Position, Version};
+
 use crate::store::{
     EventStore, StoreError,
     audit::{Audit, Audited},
     contract::good,
     testing::{append, attempts, put},
 };
-use events::envelope::{Position, Version};
 
 /// A statement that changes something, and the kind of finding that must tell it.
 pub(super) const CHANGES: [(&str, &str); 17] = [

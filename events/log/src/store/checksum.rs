@@ -5,12 +5,12 @@
 //! field, each with its length.
 
 use aws_lc_rs::digest::{Context, SHA256};
-
-use super::{Attempt, LedgerEntry};
 use events::{
     envelope::{Actor, Position},
     ids::{LogId, StreamName},
 };
+
+use super::{Attempt, LedgerEntry};
 
 /// The first half of a SHA-256.
 pub(crate) type Checksum = [u8; 16];

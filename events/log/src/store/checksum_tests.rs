@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 
+use events::{
+    envelope::{Actor, ActorKind, Instant, Position, Version},
+    ids::{Category, CommandId, LogId, StreamName, TokenId},
+};
 use uuid::Uuid;
 
 use super::{of_attempt, of_checkpoint, of_entry};
 use crate::store::{
     Attempt, Fingerprint, LedgerEntry, Receipt,
     contract::{ACTOR, MORNING},
-};
-use events::{
-    envelope::{Actor, ActorKind, Instant, Position, Version},
-    ids::{Category, CommandId, LogId, StreamName, TokenId},
 };
 
 const LOG: LogId = LogId(Uuid::from_u128(1));

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use events::envelope::Position;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Append, AppendError, Appended, Attempt, RecordedAttempt, StoreError,
     shared::{Shared, closed},
 };
-use events::envelope::Position;
 
 /// How many requests may wait; the next caller waits before it is let in.
 const QUEUE: usize = 4 * 1024;

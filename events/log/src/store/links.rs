@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use super::sequencer::{Before, StreamKey};
 use events::{
     envelope::{Position, Recorded, Version},
     evidence::{leaf, sha256},
     ids::{LogId, StreamName},
 };
+
+use super::sequencer::{Before, StreamKey};
 
 /// What the row of a stream says.
 #[derive(Clone, Copy, Debug)]

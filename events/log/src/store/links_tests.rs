@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use events::{
+    envelope::{Leaf, Position, Version},
+    evidence::leaf,
+    ids::{Category, CommandId, StreamName},
+};
 use uuid::Uuid;
 
 use super::{EventRow, Part, StreamRow};
@@ -9,11 +14,6 @@ use crate::store::{
     contract::{MORNING, event},
     sequencer::{Before, StreamKey},
     testing::LOG,
-};
-use events::{
-    envelope::{Leaf, Position, Version},
-    evidence::leaf,
-    ids::{Category, CommandId, StreamName},
 };
 
 const STREAM: StreamName = StreamName { category: Category::Account, id: Uuid::from_u128(3) };

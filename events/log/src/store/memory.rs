@@ -6,16 +6,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use events::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, LogId, StreamName},
+};
 use tokio::sync::watch;
 
 use super::{
     Answer, Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Head,
     LedgerEntry, RecordedAttempt, StoreError, StreamReader,
     sequencer::{Admission, Before, Known, LogState, Placed, Sequencer, StreamHead, StreamKey},
-};
-use events::{
-    envelope::{Instant, Position, Recorded, Version},
-    ids::{CommandId, LogId, StreamName},
 };
 
 /// How many stream heads the sequencer remembers. Few, so that tests see it forget.

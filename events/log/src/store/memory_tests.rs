@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use events::ids::LogId;
 use uuid::Uuid;
 
 use super::MemoryStore;
 use crate::store::{Clock, EventFeed, EventStore, contract::Subject};
-use events::ids::LogId;
 
 struct Memory(Arc<MemoryStore>);
 

@@ -1,11 +1,12 @@
 //! What is looked at at each start: the end of the log. It is what a crash or a bad disk hits first, and
 //! it costs the same however long the log is.
 
+use events::{envelope::Recorded, ids::LogId};
+
 use super::{
     audit::{Check, Refers},
     links::check_hashes,
 };
-use events::{envelope::Recorded, ids::LogId};
 
 /// How many events, and how many attempts, are looked at.
 pub(crate) const RECENT: u64 = 1_000;

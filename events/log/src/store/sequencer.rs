@@ -9,16 +9,16 @@ use std::{
     sync::Arc,
 };
 
+use events::{
+    envelope::{Instant, Leaf, Position, Recorded, Version},
+    evidence::leaf,
+    ids::{CommandId, LogId, StreamName},
+};
 use quick_cache::unsync::Cache;
 
 use super::{
     Append, AppendError, Appended, Head, LedgerEntry, MAX_EVENTS, MAX_PAYLOAD, Receipt, StoreError,
     group::Answers,
-};
-use events::{
-    envelope::{Instant, Leaf, Position, Recorded, Version},
-    evidence::leaf,
-    ids::{CommandId, LogId, StreamName},
 };
 
 /// The short number that stands for a stream inside one store: 1, 2, 3, .. in order of creation.

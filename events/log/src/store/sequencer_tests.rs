@@ -1,15 +1,15 @@
 //! The sequencer alone: what it asks, what it assigns, and that it changes nothing before it is told.
 
+use events::{
+    envelope::{Instant, Leaf, Position, Version},
+    ids::{Category, CommandId, LogId, StreamName},
+};
 use uuid::Uuid;
 
 use super::{Before, Known, LogState, Sequencer, StreamHead, StreamKey};
 use crate::store::{
     Append, AppendError, Appended, Fingerprint, Head, StoreError,
     contract::{ACTOR, event},
-};
-use events::{
-    envelope::{Instant, Leaf, Position, Version},
-    ids::{Category, CommandId, LogId, StreamName},
 };
 
 const LOG: LogId = LogId(Uuid::from_u128(1));

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::timeout};
-
-use super::{Damage, Head, StoreError, sequencer::Known, tail::Tail};
 use events::{
     envelope::{Position, Recorded},
     ids::LogId,
 };
+use tokio::{sync::watch, time::timeout};
+
+use super::{Damage, Head, StoreError, sequencer::Known, tail::Tail};
 
 /// How long the writer may take to show what is seen to be committed.
 const SETTLING: Duration = Duration::from_millis(50);

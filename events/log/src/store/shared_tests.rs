@@ -1,10 +1,10 @@
 //! Who sees a commit from outside waits until the writer shows it, and no longer.
 
+use events::envelope::Instant;
 use futures_util::FutureExt;
 
 use super::*;
 use crate::bus::testing::LOG;
-use events::envelope::Instant;
 
 fn shared() -> Shared {
     Shared::new(LOG, Head { position: Position(7), recorded_at: Instant::from_micros(1) })

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-
-use super::{MAX_BYTES, MAX_EVENTS, Tail};
-use crate::store::contract::event;
 use events::{
     envelope::{Instant, Leaf, Position, Recorded, Version},
     ids::{Category, CommandId, StreamName},
 };
+
+use super::{MAX_BYTES, MAX_EVENTS, Tail};
+use crate::store::contract::event;
 
 fn recorded(position: u64, size: usize) -> Arc<Recorded> {
     let mut event = event(CommandId(uuid::Uuid::from_u128(1)), 0, "");

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use events::{
+    envelope::{Instant, Position, Recorded, Version},
+    evidence::leaf,
+    ids::{Category, CommandId, LogId, StreamName},
+};
 use uuid::Uuid;
 
 use crate::store::{
     Append, AppendError, Appended, Attempt, Clock, EventFeed, EventStore, Fingerprint,
     contract::{ACTOR, MORNING, event, good},
-};
-use events::{
-    envelope::{Instant, Position, Recorded, Version},
-    evidence::leaf,
-    ids::{Category, CommandId, LogId, StreamName},
 };
 
 pub(super) fn clock() -> Clock {

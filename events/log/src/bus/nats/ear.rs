@@ -15,6 +15,7 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
+use events::envelope::Position;
 use futures_util::StreamExt;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
@@ -26,7 +27,6 @@ use crate::{
     bus::{BusError, Message, Subscription},
     store::Answer,
 };
-use events::envelope::Position;
 
 /// How often the server says that it is still there when nothing else is to be said.
 const HEARTBEAT: Duration = Duration::from_millis(500);

@@ -12,6 +12,7 @@ use async_nats::{
     connection::State,
     jetstream::{Context, context::ContextBuilder, stream::Config},
 };
+use events::ids::LogId;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
@@ -20,7 +21,6 @@ use super::{
     stream::{self, Api},
 };
 use crate::bus::BusError;
-use events::ids::LogId;
 
 /// How long a start waits for the servers.
 const AT_START: Duration = Duration::from_secs(2);

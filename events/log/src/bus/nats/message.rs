@@ -8,9 +8,6 @@ use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use uuid::Uuid;
-
-use crate::bus::Message;
 use events::{
     envelope::{
         Actor, ActorKind, Cause, Channel, EventType, Instant, JSON, Leaf, NewEvent, Position,
@@ -19,6 +16,9 @@ use events::{
     evidence::{leaf, sha256},
     ids::{CommandId, EventId, LogId, StreamName},
 };
+use uuid::Uuid;
+
+use crate::bus::Message;
 
 /// Every subject of every log.
 pub(super) const SUBJECTS: &str = "annals.ev.>";

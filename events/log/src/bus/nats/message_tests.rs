@@ -1,10 +1,10 @@
 //! Every field of an event comes back as it was; whatever else comes is no message.
 
 use async_nats::HeaderMap;
+use events::ids::Category;
 
 use super::*;
 use crate::bus::testing::{LOG, event, message};
-use events::ids::Category;
 
 fn full() -> Message {
     let mut message = message(7);

@@ -15,12 +15,12 @@ pub use options::NatsOptions;
 
 use std::{sync::Arc, time::Instant};
 
+use events::{envelope::Position, ids::LogId};
 use tokio::{sync::watch, task::AbortHandle};
 
 use self::{ear::Ear, link::Link};
 use super::{Bus, BusError, Last, Message, Publisher, Subscription};
 use crate::store::Answer;
-use events::{envelope::Position, ids::LogId};
 
 /// Why NATS cannot be used. No message holds a secret.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ use async_nats::jetstream::{
     response::Response,
     stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType},
 };
+use events::ids::LogId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
@@ -18,7 +19,6 @@ use super::{
     message::SUBJECTS,
     options::{NatsOptions, Servers},
 };
-use events::ids::LogId;
 
 /// How long the stream keeps a message. Who was away for longer starts from the store.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -1,11 +1,11 @@
 //! What is seldom asked of the keys: tombstones, batches, all of them in turn, and the mark of the log.
 
+use events::{envelope::Position, ids::KeyId};
 use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::table::{BEGIN, KeyTable, failed};
 use crate::keys::{BareKey, KeyBatch, KeyError};
-use events::{envelope::Position, ids::KeyId};
 
 impl KeyTable {
     /// At most `limit` ids of destroyed keys that follow `after`.

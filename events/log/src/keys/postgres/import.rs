@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use events::ids::{KeyId, LogId};
 use uuid::Uuid;
 
 use super::{
@@ -12,7 +13,6 @@ use crate::{
     keys::{BareKey, KeyError},
     postgres::Server,
 };
-use events::ids::{KeyId, LogId};
 
 /// Takes over keys into a key store that it began itself. It makes none.
 pub struct PostgresKeyImport(PostgresKeyReader);

@@ -10,13 +10,14 @@ use std::{path::Path, sync::Arc};
 use tokio::sync::Mutex;
 
 pub use self::import::PostgresKeyImport;
-use self::table::{KeyTable, Wanted};
-use super::{BareKey, KeyBatch, KeyEraser, KeyError, KeyReader, KeyState, KeyStore, ahead::Ahead};
-use crate::{postgres::Server, store::Answer};
 use events::{
     envelope::Position,
     ids::{KeyId, LogId},
 };
+
+use self::table::{KeyTable, Wanted};
+use super::{BareKey, KeyBatch, KeyEraser, KeyError, KeyReader, KeyState, KeyStore, ahead::Ahead};
+use crate::{postgres::Server, store::Answer};
 
 /// Reads keys. It cannot make any.
 pub struct PostgresKeyReader(KeyTable);

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
+use events::ids::{KeyId, LogId};
 use sqlx::{Executor as _, PgConnection, Row as _};
 use uuid::{Builder, Uuid};
 
@@ -17,7 +18,6 @@ use crate::{
         owned::{Found, Meta, Owned},
     },
 };
-use events::ids::{KeyId, LogId};
 
 const OWNED: Owned = Owned {
     schema: KEYS_SCHEMA,

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use events::ids::{KeyId, LogId};
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
 };
@@ -19,7 +20,6 @@ use crate::keys::{
     cipher::fill_random,
     master::{MasterKey, create_private, sync_folder_of},
 };
-use events::ids::{KeyId, LogId};
 
 /// The format of the file: SQLite's `user_version`. Zero is an empty file.
 const FORMAT: i64 = 1;

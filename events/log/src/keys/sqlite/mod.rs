@@ -5,13 +5,14 @@ mod worker;
 
 use std::{path::PathBuf, sync::Arc};
 
+use events::ids::{KeyId, LogId};
+
 use self::{file::KeyFile, worker::Worker};
 use super::{
     BareKey, KeyBatch, KeyEraser, KeyError, KeyReader, KeyState, KeyStore,
     ahead::{Ahead, BATCH},
 };
 use crate::store::Answer;
-use events::ids::{KeyId, LogId};
 
 /// Where the keys of a log are.
 #[derive(Clone, Debug)]

@@ -1,13 +1,13 @@
 //! What an append does, and what it refuses.
 
 use bytes::Bytes;
-
-use super::{Log, Subject, assert_conflict, event, good, words};
-use crate::store::{AppendError, Appended, MAX_EVENTS, MAX_PAYLOAD};
 use events::{
     envelope::Version,
     ids::{Category, StreamName},
 };
+
+use super::{Log, Subject, assert_conflict, event, good, words};
+use crate::store::{AppendError, Appended, MAX_EVENTS, MAX_PAYLOAD};
 
 /// No stream is no error.
 pub async fn a_stream_that_is_not_there_has_no_events<S: Subject>() {

@@ -5,9 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use events::envelope::{Position, Recorded};
+
 use super::{Log, Subject, good};
 use crate::store::{AppendError, Appended, EventFeed};
-use events::envelope::{Position, Recorded};
 
 /// Numbers that look random and are the same in every run (splitmix64).
 struct Numbers(u64);

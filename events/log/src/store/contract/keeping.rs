@@ -1,13 +1,13 @@
 //! That what was stored is what is read, also after a restart.
 
 use bytes::Bytes;
-use uuid::Uuid;
-
-use super::{Log, Subject, words};
 use events::{
     envelope::{Actor, ActorKind, Channel, EventType, Instant, NewEvent},
     evidence::{leaf, sha256},
 };
+use uuid::Uuid;
+
+use super::{Log, Subject, words};
 
 /// Every kind, every channel, with and without every option.
 pub async fn every_field_of_the_envelope_comes_back<S: Subject>() {

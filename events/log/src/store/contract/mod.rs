@@ -22,18 +22,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use uuid::Uuid;
-
-use super::{
-    Append, AppendError, Appended, Clock, EventFeed, EventStore, Fingerprint, Head, LedgerEntry,
-    Receipt,
-};
 use events::{
     envelope::{
         Actor, ActorKind, Cause, Channel, EventType, Instant, NewEvent, Position, Recorded, Version,
     },
     evidence::sha256,
     ids::{Category, CommandId, StreamName},
+};
+use uuid::Uuid;
+
+use super::{
+    Append, AppendError, Appended, Clock, EventFeed, EventStore, Fingerprint, Head, LedgerEntry,
+    Receipt,
 };
 
 /// A store that can be opened on a log of its own.

@@ -1,8 +1,9 @@
 //! Positions of stores that count them: 1, 2, 3, and none is ever lost.
 
+use events::envelope::{Instant, Position};
+
 use super::{Log, Subject, after, assert_conflict};
 use crate::store::Head;
-use events::envelope::{Instant, Position};
 
 /// Nothing, at the start, at the epoch.
 pub async fn a_fresh_log_is_empty<S: Subject>() {

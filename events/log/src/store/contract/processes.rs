@@ -1,13 +1,13 @@
 //! What is kept beside the log: refused commands, and where process managers stand.
 
-use uuid::Uuid;
-
-use super::{ACTOR, Log, Subject, good};
-use crate::store::{Attempt, RecordedAttempt};
 use events::{
     envelope::{Actor, ActorKind, Instant, Position},
     ids::TokenId,
 };
+use uuid::Uuid;
+
+use super::{ACTOR, Log, Subject, good};
+use crate::store::{Attempt, RecordedAttempt};
 
 fn attempt<S: Subject>(log: &Log<S>, n: u64) -> Attempt {
     let kind = if n.is_multiple_of(2) { ActorKind::Process } else { ActorKind::User };

@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Log, MORNING, Subject, after, good, words};
 use events::{
     envelope::{Instant, Position, Recorded, Version},
     ids::StreamName,
 };
+
+use super::{Log, MORNING, Subject, after, good, words};
 
 async fn some_log<S: Subject>() -> Log<S> {
     let log = Log::<S>::fresh().await;

@@ -1,10 +1,10 @@
 //! One command id, one effect, one answer.
 
+use events::envelope::{Actor, Version};
 use uuid::Uuid;
 
 use super::{ACTOR, Log, Subject, after, assert_conflict, good};
 use crate::store::{AppendError, Appended, Fingerprint, LedgerEntry, Receipt};
-use events::envelope::{Actor, Version};
 
 fn assert_reused(answer: &Result<Appended, AppendError>) {
     assert!(matches!(answer, Err(AppendError::CommandReused)), "{answer:?}");

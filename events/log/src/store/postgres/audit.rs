@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use events::{envelope::Position, ids::LogId};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
@@ -18,7 +19,6 @@ use crate::store::{
     StoreError,
     audit::{Audited, CHECKS, Check, Finding, HearAudit, Refers},
 };
-use events::{envelope::Position, ids::LogId};
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(3_600);

@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use events::{envelope::Position, ids::LogId};
 use sqlx::{
     ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _,
     postgres::PgBindIterExt as _,
@@ -24,7 +25,6 @@ use crate::{
         ladder::{BATCH, CARRY, Carried, FORMAT, Hear, Place},
     },
 };
-use events::{envelope::Position, ids::LogId};
 
 /// The advisory lock of the one that carries: `AnnC`.
 const CARRYING: i64 = 0x416E_6E43;

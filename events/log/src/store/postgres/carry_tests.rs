@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use events::envelope::Position;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
 use super::{
@@ -21,7 +22,6 @@ use crate::{
     store::{EventStore as _, contract::good, testing::attempts},
     testing::{TestDatabase, told},
 };
-use events::envelope::Position;
 
 /// Where a child process finds the log that it shall carry over.
 const CHILD: &str = "ANNALS_CARRIED_BY_A_CHILD";

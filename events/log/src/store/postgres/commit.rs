@@ -2,6 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use events::{
+    envelope::{Position, Version},
+    ids::{CommandId, StreamName},
+};
+
 use super::{
     failure::Failure,
     link::{Link, Status},
@@ -11,10 +16,6 @@ use crate::store::{
     group::{Answers, Group},
     sequencer::{Admission, Known, LogState, Sequencer, Unknown},
     shared::Shared,
-};
-use events::{
-    envelope::{Position, Version},
-    ids::{CommandId, StreamName},
 };
 
 /// How often the race for the head may be lost before the head is locked.

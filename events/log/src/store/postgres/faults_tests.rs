@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use events::envelope::{Instant as Time, Position};
 use sqlx::Executor as _;
 use tokio::time::{Instant, interval, timeout};
 
@@ -19,7 +20,6 @@ use crate::{
     },
     testing::TestDatabase,
 };
-use events::envelope::{Instant as Time, Position};
 
 fn assert_unavailable(answer: &Result<Appended, AppendError>, words: &str) {
     match answer {

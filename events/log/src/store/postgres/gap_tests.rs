@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use events::envelope::Position;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::{
     task::JoinHandle,
@@ -25,7 +26,6 @@ use crate::{
     store::{AppendError, EventFeed as _, StoreError, StreamReader as _, contract::good},
     testing::TestDatabase,
 };
-use events::envelope::Position;
 
 const RUN: Duration = Duration::from_secs(6);
 /// How long that may take on a busy machine.

@@ -6,6 +6,11 @@
 
 use std::sync::Arc;
 
+use events::{
+    envelope::{Position, Recorded},
+    evidence::{leaf, sha256},
+    ids::LogId,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -21,11 +26,6 @@ use crate::{
         Attempt, Clock, Head, LedgerEntry, RecordedAttempt, StoreError, ladder::unheard,
         sequencer::LogState,
     },
-};
-use events::{
-    envelope::{Position, Recorded},
-    evidence::{leaf, sha256},
-    ids::LogId,
 };
 
 /// How a step begins: what it wrote is on the disk when it is done.

@@ -5,6 +5,10 @@ use std::{
     sync::Arc,
 };
 
+use events::{
+    envelope::{Position, Recorded, Version},
+    ids::{LogId, StreamName},
+};
 use sqlx::{PgConnection, postgres::PgBindIterExt as _};
 
 use super::{
@@ -16,10 +20,6 @@ use super::{
 use crate::store::{
     Attempt, Head, LedgerEntry, checksum,
     sequencer::{Before, LogState, Placed, StreamHead, StreamKey},
-};
-use events::{
-    envelope::{Position, Recorded, Version},
-    ids::{LogId, StreamName},
 };
 
 /// Says where the log ends now.

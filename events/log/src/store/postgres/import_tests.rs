@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use events::{envelope::Recorded, ids::LogId};
 use uuid::Uuid;
 
 use super::{
@@ -16,7 +17,6 @@ use crate::{
     },
     testing::TestDatabase,
 };
-use events::{envelope::Recorded, ids::LogId};
 
 const COPY: Uuid = Uuid::from_u128(77);
 

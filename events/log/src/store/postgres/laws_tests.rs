@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use events::ids::LogId;
 use uuid::Uuid;
 
 use super::{PostgresOptions, PostgresStore};
@@ -9,7 +10,6 @@ use crate::{
     store::{Clock, EventFeed, EventStore, contract::Subject, ladder::unheard},
     testing::TestDatabase,
 };
-use events::ids::LogId;
 
 struct Postgres {
     database: TestDatabase,

@@ -2,6 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use events::ids::{CommandId, LogId};
 use sqlx::{ConnectOptions as _, Executor as _, PgConnection, Row as _, postgres::PgRow};
 use tokio::time::timeout;
 
@@ -20,7 +21,6 @@ use crate::{
         sequencer::{Admission, Known, LogState, StreamHead, Unknown},
     },
 };
-use events::ids::{CommandId, LogId};
 
 /// How long one word with the database may take. One that does not answer by then is as good as one
 /// that is not there.

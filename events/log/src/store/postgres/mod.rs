@@ -28,6 +28,11 @@ pub use self::{
     import::{Importer, Reached},
     push::as_kept,
 };
+use events::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, LogId, StreamName},
+};
+
 use self::{
     link::Link,
     reader::Reader,
@@ -43,10 +48,6 @@ use super::{
     shared::Shared,
 };
 use crate::postgres::{Database, LOG_SCHEMA, PostgresError, Server, check_settings};
-use events::{
-    envelope::{Instant, Position, Recorded, Version},
-    ids::{CommandId, LogId, StreamName},
-};
 
 /// What is set for every session that reads. The tables grow faster than their statistics: a plan
 /// that was made for an empty table must not be kept, and no page is read by way of the whole table.

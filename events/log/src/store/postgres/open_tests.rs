@@ -1,5 +1,6 @@
 //! What a store opens, what it makes, and what it refuses without having written anything.
 
+use events::ids::LogId;
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +12,6 @@ use crate::{
     store::{StreamReader as _, contract::good},
     testing::TestDatabase,
 };
-use events::ids::LogId;
 
 /// Asserts that the log is refused for a reason that says so, and that nothing was written.
 async fn assert_refused(server: &Server, options: PostgresOptions, words: &str) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use events::envelope::Position;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
 use super::{
@@ -13,7 +14,6 @@ use crate::{
     planted::Mistake,
     store::{Appended, group::Answers, sequencer::Admission},
 };
-use events::envelope::Position;
 
 /// Leaves the commit to [`commit`]. Not where the head is locked: there the lock would be given up
 /// with what is rolled back, and another process would be seen without any fault.

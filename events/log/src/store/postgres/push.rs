@@ -1,5 +1,9 @@
 //! A group of requests as the arguments of the function `append`.
 
+use events::{
+    envelope::Instant,
+    ids::{CommandId, LogId},
+};
 use sqlx::{
     Postgres,
     postgres::{PgArguments, PgBindIterExt as _},
@@ -12,10 +16,6 @@ use crate::store::{
     checksum::{self, Checksum},
     group::Group,
     sequencer::{Admission, Placed, StreamChange, StreamKey},
-};
-use events::{
-    envelope::Instant,
-    ids::{CommandId, LogId},
 };
 
 /// A statement that answers with one value.

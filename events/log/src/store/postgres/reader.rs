@@ -6,6 +6,10 @@ use std::{
     time::Duration,
 };
 
+use events::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, StreamName},
+};
 use quick_cache::sync::Cache;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
@@ -24,10 +28,6 @@ use crate::{
         sequencer::LogState,
         shared::Shared,
     },
-};
-use events::{
-    envelope::{Instant, Position, Recorded, Version},
-    ids::{CommandId, StreamName},
 };
 
 /// How many names of streams are remembered, at some 40 bytes each.

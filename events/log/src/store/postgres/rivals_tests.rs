@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use events::envelope::{Position, Version};
 use tokio::time::timeout;
 
 use super::{
@@ -15,7 +16,6 @@ use crate::{
     },
     testing::TestDatabase,
 };
-use events::envelope::{Position, Version};
 
 /// Two stores on one new log.
 async fn two(test: &TestDatabase) -> [Arc<PostgresStore>; 2] {

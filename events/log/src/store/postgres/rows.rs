@@ -1,6 +1,10 @@
 //! Rows of the log, and what they say.
 
 use bytes::Bytes;
+use events::{
+    envelope::{Actor, Cause, EventType, Instant, Leaf, NewEvent, Position, Recorded, Version},
+    ids::{Category, CommandId, EventId, LogId, StreamName, TokenId},
+};
 use sqlx::{Row as _, ValueRef as _, postgres::PgRow};
 use uuid::Uuid;
 
@@ -10,10 +14,6 @@ use crate::store::{
     links::{EventRow, StreamRow},
     names,
     sequencer::{Before, StreamKey},
-};
-use events::{
-    envelope::{Actor, Cause, EventType, Instant, Leaf, NewEvent, Position, Recorded, Version},
-    ids::{Category, CommandId, EventId, LogId, StreamName, TokenId},
 };
 
 /// The columns of [`event`], in order; the first two are also [`place`].

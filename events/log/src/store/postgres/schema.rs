@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use events::{
+    envelope::{Instant, Position},
+    ids::LogId,
+};
 use sqlx::{Executor as _, PgConnection, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
@@ -15,10 +19,6 @@ use crate::{
         Head,
         ladder::{CARRY, FORMAT},
     },
-};
-use events::{
-    envelope::{Instant, Position},
-    ids::LogId,
 };
 
 const OWNED: Owned = Owned {

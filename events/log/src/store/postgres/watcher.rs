@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use events::envelope::Position;
 use tokio::{
     sync::watch,
     time::{Instant, interval_at},
@@ -9,7 +10,6 @@ use tokio::{
 
 use super::reader::Reader;
 use crate::store::shared::Shared;
-use events::envelope::Position;
 
 /// How often to look while the log moves.
 const LIVELY: Duration = Duration::from_millis(5);

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
+use events::{envelope::Position, ids::LogId};
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::{
@@ -17,7 +18,6 @@ use crate::store::{
     checksum,
     links::check_hashes,
 };
-use events::{envelope::Position, ids::LogId};
 
 /// How many rows are read at a time.
 const PAGE: u64 = 4_096;

@@ -1,5 +1,9 @@
 //! The rungs of the ladder for a log in a file: the tables of the next format, and what fills them.
 
+use events::{
+    envelope::{Leaf, Position},
+    ids::LogId,
+};
 use quick_cache::unsync::Cache;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
@@ -12,10 +16,6 @@ use crate::store::{
     checksum,
     ladder::{BATCH, CARRY, FORMAT, Hear, Place},
     sequencer::{Before, LogState},
-};
-use events::{
-    envelope::{Leaf, Position},
-    ids::LogId,
 };
 
 /// What the first rung changes about the tables.

@@ -11,6 +11,10 @@ use std::{
     },
 };
 
+use events::{
+    envelope::{Position, Version},
+    ids::CommandId,
+};
 use rusqlite::Connection;
 use tempfile::tempdir;
 use uuid::Uuid;
@@ -27,10 +31,6 @@ use crate::{
         testing::attempts,
     },
     testing::told,
-};
-use events::{
-    envelope::{Position, Version},
-    ids::CommandId,
 };
 
 /// Where a child process finds the log that it shall carry over.

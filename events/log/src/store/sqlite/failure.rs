@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use events::ids::StreamName;
 use rusqlite::ErrorCode;
 
 use crate::store::{StoreError, links::damage, shared::Shared};
-use events::ids::StreamName;
 
 /// Why a piece of work on the database did not happen.
 #[derive(Debug)]

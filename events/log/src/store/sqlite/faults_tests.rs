@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use events::envelope::{Position, Recorded};
 use rusqlite::Connection;
 use tempfile::tempdir;
 
@@ -22,7 +23,6 @@ use crate::store::{
     AppendError, EventFeed as _, EventStore as _, MAX_PAYLOAD, StoreError, StreamReader as _,
     contract::good,
 };
-use events::envelope::{Position, Recorded};
 
 /// What `kill -9` at this moment would leave: the file and as much of the write-ahead log as is there.
 /// It comes out of the page cache; what a power cut leaves is proven in `tests/faults/disk`.

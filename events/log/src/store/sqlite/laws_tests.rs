@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use events::ids::LogId;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{OpenOptions, SqliteStore};
 use crate::store::{Clock, EventFeed, EventStore, contract::Subject, ladder::unheard};
-use events::ids::LogId;
 
 struct Sqlite {
     folder: TempDir,

@@ -31,6 +31,11 @@ pub use self::{
     peek::{LogPeek, Untouched},
     schema::OpenError,
 };
+use events::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, LogId, StreamName},
+};
+
 use self::{maintenance::Maintenance, reader::Readers, schema::Opened};
 use super::{
     Answer, Append, AppendError, Appended, Attempt, Clock, Damage, EventFeed, EventStore, Head,
@@ -39,10 +44,6 @@ use super::{
     group::Requests,
     ladder::{Hear, unheard},
     shared::Shared,
-};
-use events::{
-    envelope::{Instant, Position, Recorded, Version},
-    ids::{CommandId, LogId, StreamName},
 };
 
 /// How a log is opened.

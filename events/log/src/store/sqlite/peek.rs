@@ -5,6 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use events::{
+    envelope::{Leaf, Position},
+    ids::LogId,
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBehavior};
 
 use super::{
@@ -12,10 +16,6 @@ use super::{
     schema::{self, OpenError},
 };
 use crate::store::{Head, StoreError, checksum::of_checkpoint};
-use events::{
-    envelope::{Leaf, Position},
-    ids::LogId,
-};
 
 /// The line of `meta` that says that a mark of the newest position is kept apart from the log.
 const KEEPS_MARK: &str = "keeps_mark";

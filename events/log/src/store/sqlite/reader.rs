@@ -6,6 +6,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use events::{
+    envelope::{Instant, Position, Recorded, Version},
+    ids::{CommandId, LogId, StreamName},
+};
 use rusqlite::{Connection, Statement};
 use tokio::sync::oneshot;
 
@@ -17,10 +21,6 @@ use super::{
     schema::{OpenError, connect_reader, number, sql},
 };
 use crate::store::{LedgerEntry, RecordedAttempt, StoreError, checksum, links::Part};
-use events::{
-    envelope::{Instant, Position, Recorded, Version},
-    ids::{CommandId, LogId, StreamName},
-};
 
 type Job = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
 

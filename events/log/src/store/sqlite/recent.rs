@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use events::{envelope::Position, ids::LogId};
 use rusqlite::Connection;
 
 use super::{failure::Failure, reader::Reader, schema::sql};
@@ -9,7 +10,6 @@ use crate::store::{
     recent::{CHECKS, RECENT, first_changed},
     sequencer::LogState,
 };
-use events::{envelope::Position, ids::LogId};
 
 /// What is damaged there: the place and what is wrong.
 pub(super) fn look(

@@ -3,6 +3,12 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use events::{
+    envelope::{
+        Actor, Cause, Channel, EventType, Instant, Leaf, NewEvent, Position, Recorded, Version,
+    },
+    ids::{Category, CommandId, EventId, LogId, StreamName, TokenId},
+};
 use rusqlite::{Row, Statement, types::ValueRef};
 use uuid::Uuid;
 
@@ -12,12 +18,6 @@ use crate::store::{
     links::{EventRow, StreamRow},
     names,
     sequencer::{Before, StreamKey},
-};
-use events::{
-    envelope::{
-        Actor, Cause, Channel, EventType, Instant, Leaf, NewEvent, Position, Recorded, Version,
-    },
-    ids::{Category, CommandId, EventId, LogId, StreamName, TokenId},
 };
 
 /// The columns of [`event`], in order.

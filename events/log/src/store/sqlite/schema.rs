@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+use events::{
+    envelope::{Instant, Position},
+    ids::LogId,
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use uuid::Uuid;
 
@@ -17,10 +21,6 @@ use crate::{
         Head,
         ladder::{FORMAT, Hear},
     },
-};
-use events::{
-    envelope::{Instant, Position},
-    ids::LogId,
 };
 
 /// Marks the file as ours: `AnnL` in its header.

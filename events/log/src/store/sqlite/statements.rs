@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use events::{
+    envelope::{Leaf, Position},
+    ids::{CommandId, LogId, StreamName},
+};
 use rusqlite::{Connection, Statement, params};
 
 use super::{
@@ -13,10 +17,6 @@ use crate::store::{
     Attempt, LedgerEntry, RecordedAttempt, checksum,
     group::Group,
     sequencer::{Admission, Known, LogState, Placed, StreamChange, StreamHead, StreamKey, Unknown},
-};
-use events::{
-    envelope::{Leaf, Position},
-    ids::{CommandId, LogId, StreamName},
 };
 
 /// How long the writer waits for those who read from the write-ahead log before it begins anew, and

@@ -3,11 +3,11 @@
 
 use std::{fs, process::Command, sync::Arc};
 
+use events::envelope::Recorded;
 use futures_util::StreamExt;
 
 use super::*;
 use crate::bus::{Follower, testing::VecFeed};
-use events::envelope::Recorded;
 
 /// How long a turn of the follower waits.
 const TURN: Duration = Duration::from_millis(100);

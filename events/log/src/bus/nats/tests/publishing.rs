@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use events::evidence::{leaf, sha256};
 use futures_util::StreamExt;
 
 use super::*;
 use crate::bus::testing::{VecFeed, message};
-use events::evidence::{leaf, sha256};
 
 /// The positions in the stream, as JetStream itself tells them.
 async fn stored(test: &Test) -> Vec<u64> {
