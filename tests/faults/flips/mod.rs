@@ -3,7 +3,7 @@
 //!
 //! A seeded sample by default; `ANNALS_FLIPS=5000` takes so many, `ANNALS_FLIPS=all` a bit of every byte,
 //! `ANNALS_FLIPS=20000..40000` those of that part of all bytes, `ANNALS_FLIPS=used` a bit of every byte that
-//! is not zero or stands at the begin of a page.
+//! is not zero or stands at the begin of a page, `ANNALS_FLIPS=used/8` of every eighth of these.
 
 use std::{
     fmt::Debug,
@@ -75,14 +75,16 @@ fn flips(files: &[&[u8]], sample: usize) -> Vec<Flip> {
         let every = every.map(|(file, offset)| Flip { file, offset, bit: bit() });
         return every.skip(from).take(to.saturating_sub(from)).collect();
     }
-    if asked == "used" {
+    if let Some(every) = asked.strip_prefix("used") {
+        let every = every.strip_prefix('/').map_or(1, |every| every.parse().unwrap());
         let is_used = |at: usize, byte: u8| byte != 0 || at % PAGE < PAGE_HEADER;
         let of = |(file, bytes): (usize, &&[u8])| {
             let used = bytes.iter().enumerate().filter(|(at, byte)| is_used(*at, **byte));
             used.map(|(at, _)| (file, at)).collect::<Vec<_>>()
         };
         let used = files.iter().enumerate().flat_map(of);
-        return used.map(|(file, offset)| Flip { file, offset, bit: bit() }).collect();
+        let used = used.map(|(file, offset)| Flip { file, offset, bit: bit() });
+        return used.step_by(every).collect();
     }
     let count = asked.parse().unwrap_or(sample);
     let mut dice = Dice::new(12);
