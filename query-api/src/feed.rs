@@ -148,11 +148,7 @@ impl Wanted {
 pub(crate) async fn feed(State(app): State<App>, ask: Ask) -> Answered {
     let (mut frame, mut params) = opened(&app, &ask).await?;
     let wanted = Wanted::take(&mut params)?;
-    let wait = params.parsed("wait", |text| match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Problem::parameter("wait", "is `true` or `false`")),
-    })?;
+    let wait = params.flag("wait")?;
     params.finish()?;
     let mut until = frame.position;
     if frame.is_present {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     life::{Life, admin, of, reais},
-    site::{digest, hex, log_id, token},
+    site::{digest, log_id, token},
 };
 
 impl Life<'_> {
@@ -203,7 +203,7 @@ impl Life<'_> {
             let TokenId(id) = token(of).0;
             let data = json!({
                 "key": key, "user": admin(), "scopes": ["read", "write"],
-                "secret_sha256": hex(&digest(of)),
+                "secret_sha256": hex::encode(digest(of)),
             });
             self.happened(name, version, TokenId(id).stream(), &data).await;
         }

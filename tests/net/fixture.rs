@@ -18,7 +18,7 @@ use events_log::{
 use serde_json::{Value, from_value, json, to_value};
 use uuid::Uuid;
 
-use super::site::{Site, hex};
+use super::site::Site;
 
 /// How much of the log is read at once.
 const PAGE: usize = 10_000;
@@ -78,7 +78,7 @@ pub(super) async fn dump(site: &Site, destroyed: Vec<KeyId>) -> Vec<Line> {
             expected: Version(entry.receipt.version.0 - events.len() as u64),
             events: events.iter().map(|event| event.event.clone()).collect(),
         };
-        let leaves = events.iter().map(|event| hex(&event.leaf.0)).collect();
+        let leaves = events.iter().map(|event| hex::encode(event.leaf.0)).collect();
         lines.push(Line::Accepted { at: events[0].recorded_at, append, leaves });
     }
     let refused = site.store.attempts(0, PAGE).await.expect("refused commands");
@@ -110,7 +110,7 @@ pub(super) async fn load(site: &Site, lines: Vec<Line>) {
 
 async fn leaves_after(store: &dyn EventLog, position: Position) -> Vec<String> {
     let events = store.read(position, PAGE).await.expect("the log");
-    events.iter().map(|event| hex(&event.leaf.0)).collect()
+    events.iter().map(|event| hex::encode(event.leaf.0)).collect()
 }
 
 impl Line {
@@ -121,7 +121,7 @@ impl Line {
             Self::Accepted { at, append, leaves } => json!({
                 "at": at.micros(),
                 "command": append.command_id.0,
-                "fingerprint": hex(&append.fingerprint.0),
+                "fingerprint": hex::encode(append.fingerprint.0),
                 "actor": append.actor,
                 "stream": append.stream.to_string(),
                 "expected": append.expected,
@@ -159,11 +159,13 @@ impl Line {
             })
         } else {
             let events = line["events"].as_array().expect("events").iter();
+            let mut fingerprint = [0; 32];
+            hex::decode_to_slice(text(&line["fingerprint"]), &mut fingerprint).expect("32 bytes");
             Self::Accepted {
                 at: instant(&line["at"]),
                 append: Append {
                     command_id: CommandId(id(&line["command"])),
-                    fingerprint: Fingerprint(bytes(text(&line["fingerprint"]))),
+                    fingerprint: Fingerprint(fingerprint),
                     actor: actor(&line["actor"]),
                     stream: stream(text(&line["stream"])),
                     expected: from_value(line["expected"].clone()).expect("a version"),
@@ -233,9 +235,4 @@ fn actor(value: &Value) -> Actor {
 
 fn stream(name: &str) -> StreamName {
     name.parse().expect("the name of a stream")
-}
-
-fn bytes(hex: &str) -> [u8; 32] {
-    let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("a byte");
-    std::array::from_fn(byte)
 }

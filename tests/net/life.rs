@@ -23,7 +23,7 @@ use hyper::{Request, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::site::{Asked, Site, digest, hex, log_id, token};
+use super::site::{Asked, Site, digest, log_id, token};
 
 /// 2026-03-02T12:00:00Z.
 const BEGIN: i64 = 1_772_452_800_000_000;
@@ -192,7 +192,7 @@ impl<'s> Life<'s> {
     pub(super) async fn issue(&mut self, name: &str, user: Uuid, scopes: &[&str]) -> Uuid {
         let body = json!({
             "token_id": token(name).0, "user": user, "scopes": scopes, "label": name,
-            "secret_sha256": hex(&digest(name)),
+            "secret_sha256": hex::encode(digest(name)),
         });
         self.done("IssueToken", body).await
     }

@@ -60,11 +60,6 @@ pub(super) fn digest(name: &str) -> [u8; 32] {
     PresentedToken::digest(&secret(name))
 }
 
-/// Bytes as text.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A clock that is set.
 #[derive(Clone, Default)]
 pub(super) struct SetClock(Arc<AtomicI64>);

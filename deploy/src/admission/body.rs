@@ -13,9 +13,12 @@ use axum::{
     body::{Body, Bytes, HttpBody},
 };
 use http_body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Sleep, sleep},
+};
 
-use super::{gate::Held, late::Taken};
+use super::gate::Held;
 
 /// For how long a body that is not there yet may keep its place.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -32,15 +35,31 @@ pub(super) struct HeldBody {
     is_late: bool,
     /// How much has come, in bytes; once it is late, that takes room which all late bodies share.
     come: usize,
-    taken: Taken,
+    late: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
     /// The body is whole, and waits for a place again.
     entering: Option<Entering>,
 }
 
 impl HeldBody {
     /// Of a request with that place, which counts for `weight`.
-    pub(super) const fn new(body: Body, held: Arc<Held>, weight: usize, taken: Taken) -> Self {
-        Self { body, held, weight, limit: None, is_late: false, come: 0, taken, entering: None }
+    pub(super) const fn new(
+        body: Body,
+        held: Arc<Held>,
+        weight: usize,
+        late: Arc<Semaphore>,
+    ) -> Self {
+        Self {
+            body,
+            held,
+            weight,
+            limit: None,
+            is_late: false,
+            come: 0,
+            late,
+            taken: None,
+            entering: None,
+        }
     }
 
     /// Counts what has come; an error where late bodies hold all that they may.
@@ -50,9 +69,17 @@ impl HeldBody {
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), BoxError> {
-        if self.is_late && !self.taken.take(bytes) {
+        if !self.is_late {
+            return Ok(());
+        }
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let Ok(more) = self.late.clone().try_acquire_many_owned(bytes) else {
             let why = "slow bodies take all the room there is for them";
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, why).into());
+        };
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
         }
         Ok(())
     }
@@ -68,7 +95,7 @@ impl HeldBody {
         ready!(entering.as_mut().poll(cx));
         self.entering = None;
         // From here on its place stands for it.
-        self.taken.give_back();
+        self.taken = None;
         Poll::Ready(())
     }
 }

@@ -5,21 +5,17 @@ use std::{io, sync::Arc, time::Duration};
 use axum::body::{Body, Bytes};
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{Held, HeldBody};
-use crate::admission::{
-    AIM,
-    gate::Gate,
-    late::{LateRoom, Taken},
-};
+use crate::admission::{AIM, gate::Gate};
 
 async fn held(gate: &Arc<Gate>) -> Arc<Held> {
     Held::new(gate.enter(1, 1).await.unwrap_or_else(|_| panic!("a place")))
 }
 
-fn body(from: Body, held: &Arc<Held>, room: &Arc<LateRoom>) -> Body {
-    Body::new(HeldBody::new(from, held.clone(), 1, Taken::of(room.clone())))
+fn body(from: Body, held: &Arc<Held>, room: &Arc<Semaphore>) -> Body {
+    Body::new(HeldBody::new(from, held.clone(), 1, room.clone()))
 }
 
 /// What has come of a slow body, and whoever can send more of it.
@@ -36,7 +32,7 @@ fn slowly() -> (mpsc::UnboundedSender<Bytes>, Body) {
 async fn a_body_that_is_there_keeps_its_place() {
     let gate = Gate::new("test", 1, AIM);
     let held = held(&gate).await;
-    let body = body(Body::from("all of it"), &held, &LateRoom::new(0));
+    let body = body(Body::from("all of it"), &held, &Arc::new(Semaphore::new(0)));
     assert_eq!(body.collect().await.unwrap().to_bytes(), "all of it");
     assert!(!held.is_out());
 }
@@ -47,7 +43,7 @@ async fn a_slow_body_gives_its_place_to_others_and_comes_back_when_it_is_whole()
     let held = held(&gate).await;
     let (send, slow) = slowly();
     send.send(Bytes::from("slow")).unwrap();
-    let room = LateRoom::new("slow but whole".len());
+    let room = Arc::new(Semaphore::new("slow but whole".len()));
     let body = body(slow, &held, &room);
     let reading = tokio::spawn(async { body.collect().await.unwrap().to_bytes() });
     // Gets the place that the body left.
@@ -66,7 +62,7 @@ async fn a_slow_body_gives_its_place_to_others_and_comes_back_when_it_is_whole()
 #[tokio::test]
 async fn slow_bodies_share_their_room_and_give_it_back() {
     let gate = Gate::new("test", 2, AIM);
-    let room = LateRoom::new(6);
+    let room = Arc::new(Semaphore::new(6));
     let (held, other) = (held(&gate).await, held(&gate).await);
     let (send, slow) = slowly();
     send.send(Bytes::from("four")).unwrap();

@@ -13,7 +13,6 @@ mod controller;
 mod line;
 mod gate;
 mod body;
-mod late;
 mod strangers;
 
 use std::{
@@ -38,12 +37,12 @@ use command_service::{
 use http_body_util::BodyExt;
 use query_api::{Place, Turn};
 use quick_cache::sync::Cache;
+use tokio::sync::Semaphore;
 
 use self::{
     body::HeldBody,
     controller::Aim,
     gate::{Gate, Held, Shed},
-    late::{LATE_BYTES, LateRoom, Taken},
     line::{UNPROVEN, Whose},
     strangers::Strangers,
 };
@@ -67,6 +66,8 @@ const AIM: Aim = Aim {
 };
 /// A body counts for one more with each of these, in bytes, until what is in it has been counted.
 const BODY_SHARE: u64 = 4 * 1024;
+/// How many bytes of bodies may be in memory that gave their place away: four of the longest lists.
+const LATE_BYTES: usize = 4 * command_service::http::MAX_LIST_BODY;
 /// For how many a body counts that does not say its length.
 const UNKNOWN_BODY: usize = 64;
 /// What is read of a refused request to save its connection, in bytes, and how long that may take.
@@ -86,7 +87,8 @@ struct Gates {
     proven: Cache<Whose, ()>,
     hasher: RandomState,
     strangers: Strangers,
-    late: Arc<LateRoom>,
+    /// The room that all late bodies share, in bytes.
+    late: Arc<Semaphore>,
 }
 
 /// The kinds of work.
@@ -110,7 +112,7 @@ impl Admission {
             proven: Cache::new(PROVEN),
             hasher: RandomState::new(),
             strangers: Strangers::new(),
-            late: LateRoom::new(LATE_BYTES),
+            late: Arc::new(Semaphore::new(LATE_BYTES)),
         }))
     }
 }
@@ -161,7 +163,7 @@ impl Gates {
         let body = if body.is_end_stream() {
             body
         } else {
-            Body::new(HeldBody::new(body, held.clone(), weight, Taken::of(self.late.clone())))
+            Body::new(HeldBody::new(body, held.clone(), weight, self.late.clone()))
         };
         Request::from_parts(parts, body)
     }

@@ -118,9 +118,10 @@ impl Projector for Revenue {
         let (corrections, known) = corrected(known, moved, chain, rows)?;
         let row = Row::from(vec![chain.into(), written(&REVENUE_CHAINS, &known)?]);
         let mut changes = vec![
-            match number {
-                0 => Change::Insert(&REVENUE_CHAINS, row),
-                _ => Change::Put(&REVENUE_CHAINS, row),
+            if number == 0 {
+                Change::Insert(&REVENUE_CHAINS, row)
+            } else {
+                Change::Put(&REVENUE_CHAINS, row)
             },
             Change::Insert(&REVENUE_FACTS, fact_row.into()),
         ];

@@ -153,11 +153,7 @@ pub(crate) async fn connections<R: Record>(
             let category = Category::from_name(text).map(Category::name);
             category.ok_or_else(|| Problem::parameter("with", "is no kind of record"))
         })?,
-        ended: params.parsed("ended", |text| match text {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(Problem::parameter("ended", "is `true` or `false`")),
-        })?,
+        ended: params.flag("ended")?,
     };
     params.finish()?;
     let id = known_id(&id)?;

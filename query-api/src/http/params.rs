@@ -49,6 +49,13 @@ impl Params {
         self.take(name).map(|text| parse(&text)).transpose()
     }
 
+    /// Takes out whether something is asked for.
+    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, Problem> {
+        self.parsed(name, |text| {
+            text.parse().map_err(|_| Problem::parameter(name, "is `true` or `false`"))
+        })
+    }
+
     /// Takes an id out.
     pub(crate) fn id(&mut self, name: &str) -> Result<Option<Uuid>, Problem> {
         self.parsed(name, |text| parse_id(name, text))

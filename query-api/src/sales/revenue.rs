@@ -141,16 +141,11 @@ impl Wish {
         let wanted = params.take("by");
         let wanted = wanted.as_deref().unwrap_or(default);
         let known = By::ALL.into_iter().find(|(_, name)| *name == wanted);
-        let (by, name) = match (known, wanted) {
-            (Some(known), _) => known,
-            (None, "quarter") => (By::Period, "quarter"),
-            (None, "year") => (By::Period, "year"),
+        let (by, name, grain) = match (known, wanted) {
+            (Some((by, name)), _) => (by, name, Grain::Month),
+            (None, "quarter") => (By::Period, "quarter", Grain::Quarter),
+            (None, "year") => (By::Period, "year", Grain::Year),
             (None, _) => return Err(unknown_split()),
-        };
-        let grain = match name {
-            "quarter" => Grain::Quarter,
-            "year" => Grain::Year,
-            _ => Grain::Month,
         };
         let limit = params.limit()?;
         let party = party_of(&mut params, party)?;
@@ -168,11 +163,7 @@ fn unknown_split() -> Problem {
 }
 
 fn party_of(params: &mut Params, given: Option<Party>) -> Result<Option<Party>, Problem> {
-    let subtree = params.parsed("subtree", |text| match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Problem::parameter("subtree", "is `true` or `false`")),
-    })?;
+    let subtree = params.flag("subtree")?;
     let party = match given {
         Some(party) => Some(party),
         None => match (params.id("account")?, params.id("contact")?) {
